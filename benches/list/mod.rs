@@ -1,10 +1,10 @@
 //! Whole runs of lists by a method that takes no time: driver, engine and database, without
-//! processes. Then `status`, `export` and `resume` of what they leave.
+//! processes. Then `resume` of what they leave, and the commands that read it, with their memory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
@@ -86,12 +86,12 @@ impl RunObserver for Nobody {
 /// Lists of several lengths.
 pub fn lists() {
     println!("list: molecules by a method that takes no time");
-    println!(
-        "  molecules   a second  last tenth to first  engine/MiB   status/s  export/s  resume/s"
-    );
+    println!("  molecules   a second  last tenth to first  engine/MiB  resume/s");
     for molecules in [10_000, 100_000, 1_000_000] {
-        let dir = tempfile::tempdir().expect("a directory");
-        one(dir.path(), molecules);
+        let runs = tempfile::tempdir().expect("a directory");
+        let dir = runs.path().join("run");
+        std::fs::create_dir(&dir).expect("a directory");
+        one(&dir, molecules);
     }
 }
 
@@ -117,29 +117,57 @@ fn one(dir: &Path, molecules: usize) {
         drop(driver.expect("a driver"));
         begin.elapsed().as_secs_f64()
     });
-    println!(
-        "{molecules:>11} {rate:>10.0} {slowing:>20.2} {engine:>11.0} {:>10.3} {:>9.2} {resume:>9.2}",
-        seconds(dir, &["status"]),
-        seconds(dir, &["export"]),
-    );
+    println!("{molecules:>11} {rate:>10.0} {slowing:>20.2} {engine:>11.0} {resume:>9.2}");
+    for command in READING {
+        let [name, rest @ ..] = command else { continue };
+        // The folder of the run directory for the one that lists runs.
+        let path = if *name == "runs" {
+            dir.parent()
+        } else {
+            Some(dir)
+        };
+        let (seconds, mib) = cost(name, path.expect("a folder"), rest);
+        println!("{name:>11} {seconds:>10.2} s {mib:>8.0} MiB");
+    }
 }
 
-/// Seconds that a command takes on a run directory.
-fn seconds(dir: &Path, arguments: &[&str]) -> f64 {
-    let mut times: Vec<f64> = (0..3)
-        .map(|_| {
-            let begin = Instant::now();
-            let status = Command::new(env!("CARGO_BIN_EXE_moldflow"))
-                .arg(arguments[0])
-                .arg(dir)
-                .stdout(Stdio::null())
-                .status();
-            assert!(status.expect("moldflow").success());
-            begin.elapsed().as_secs_f64()
-        })
-        .collect();
+/// Commands that read a run.
+const READING: [&[&str]; 7] = [
+    &["status"],
+    &["runs"],
+    &["top", "--once"],
+    &["explain", "CCO"],
+    &["show", "CCO"],
+    &["report", "--out", "-"],
+    &["export"],
+];
+
+/// Seconds that a command takes on a run directory, the median of three times, and the most memory that
+/// it held, MiB.
+fn cost(command: &str, path: &Path, rest: &[&str]) -> (f64, f64) {
+    let mut most = 0.0;
+    let mut times = [0.0; 3];
+    for time in &mut times {
+        let begin = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_moldflow"))
+            .arg(command)
+            .arg(path)
+            .args(rest)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("moldflow");
+        let status = loop {
+            match child.try_wait().expect("moldflow") {
+                Some(status) => break status,
+                None => most = f64::max(most, number("VmHWM", child.id())),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        assert!(status.success(), "{command}");
+        *time = begin.elapsed().as_secs_f64();
+    }
     times.sort_by(f64::total_cmp);
-    times[1]
+    (times[1], most)
 }
 
 /// The plan of the list, whose campaign is written into the run directory.
@@ -228,7 +256,8 @@ async fn run(dir: &Path, plan: Plan, molecules: usize) {
     };
     let driver = Driver::new(Engine::new(plan), store, context, reports, program).await;
     let (_keep, interrupts) = watch::channel(0);
-    let list = (0..molecules).map(|i| format!("CC(C)C{i}")).collect();
+    let others = (1..molecules).map(|i| format!("CC(C)C{i}"));
+    let list = std::iter::once("CCO".to_owned()).chain(others).collect();
     let drawn = InitialMolecules {
         stages: BTreeMap::from([("all".to_owned(), list)]),
         reserve: vec![],

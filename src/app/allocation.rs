@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::error::{CommandError, causes};
+use super::error::{CommandError, Topic, causes};
 use super::node_shares::{ShareError, needed, share};
 use crate::config::site::{ExecutorConfig, PartitionConfig, Site};
 use crate::exec::allocation::{AllocationExecutor, AllocationParams};
@@ -40,9 +40,9 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
                  an interactive job first",
                 site.name
             );
-            CommandError::with_hint(message, hint)
+            CommandError::with_hint(message, hint).about(Topic::Allocation)
         }
-        error => CommandError::new(causes(&error)),
+        error => CommandError::new(causes(&error)).about(Topic::Allocation),
     })?;
     share(site, &nodes).map_err(|error| unfit(&error))
 }
@@ -62,7 +62,7 @@ pub fn unfit(error: &ShareError) -> CommandError {
             format!("use a launcher that needs no `{{{{{variable}}}}}`")
         }
     };
-    CommandError::with_hint(error.to_string(), hint)
+    CommandError::with_hint(error.to_string(), hint).about(Topic::Allocation)
 }
 
 /// Returns the GPUs of each of the tasks that share a node; empty where the launcher divides them,

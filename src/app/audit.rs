@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CommandError;
+use super::error::{CommandError, Topic};
 use super::settings_changes::{self, InitialLimits};
 use crate::driver::StateFiles;
 use crate::engine::Engine;
@@ -84,7 +84,7 @@ async fn verify(dir: &Path, plan: &Plan) -> Result<i64, CommandError> {
         "`moldflow check --repair {}` rebuilds it from its journal",
         dir.display()
     );
-    Err(CommandError::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint).about(Topic::Damage))
 }
 
 /// Rebuilds the database of the run in `dir` from its journal; the damaged files are kept.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-use super::error::CommandError;
+use super::error::{CommandError, Topic};
 use super::run_dir;
 use crate::host::atomic::{self, Durability};
 
@@ -66,7 +66,7 @@ pub fn refuse_params(dir: &Path, set: &[String]) -> Result<(), CommandError> {
                  params had"
             );
             let hint = "give the value by its path: `--set stop.evaluations=500`";
-            return Err(CommandError::with_hint(message, hint));
+            return Err(CommandError::with_hint(message, hint).about(Topic::Settings));
         }
     }
     Ok(())

@@ -18,5 +18,6 @@ pub async fn core_hours(store: &mut Store, plan: &Plan) -> Result<f64, CommandEr
         let cores = plan.methods.get(&method)?.cores_of_task();
         Some(ms as f64 / MS_PER_HOUR * cores as f64)
     });
-    Ok(hours.sum())
+    // The sum of nothing is -0.
+    Ok(0.0 + hours.sum::<f64>())
 }

@@ -1,4 +1,5 @@
-//! Error of a command: diagnostics for the user, and the host fault that caused them, if any.
+//! Error of a command: diagnostics for the user, their topic, and the host fault that caused them, if
+//! any.
 
 use std::io;
 use std::path::Path;
@@ -9,9 +10,58 @@ use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::task::HostFault;
 
+/// Topic of an error, if it is another one than that of its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Batch job whose nodes partitions share.
+    Allocation,
+    /// Cache of results.
+    Cache,
+    /// Damaged files of a run.
+    Damage,
+    /// Fault of the host.
+    HostFault,
+    /// Results of an earlier run.
+    Inheritance,
+    /// Functions of the user in Python.
+    Python,
+    /// Host behind SSH.
+    RemoteHost,
+    /// Run directory and its files.
+    RunDirectory,
+    /// Molecules that can be drawn.
+    SearchSpace,
+    /// Settings of a run, which may change or not.
+    Settings,
+    /// Site profile and its scheduler.
+    Site,
+    /// Run of another version.
+    Version,
+}
+
+#[cfg(test)]
+impl Topic {
+    /// All topics.
+    pub const ALL: [Self; 12] = [
+        Self::Allocation,
+        Self::Cache,
+        Self::Damage,
+        Self::HostFault,
+        Self::Inheritance,
+        Self::Python,
+        Self::RemoteHost,
+        Self::RunDirectory,
+        Self::SearchSpace,
+        Self::Settings,
+        Self::Site,
+        Self::Version,
+    ];
+}
+
 /// Error of a command.
 pub struct CommandError {
     diagnostics: Diagnostics,
+    topic: Option<Topic>,
     /// Fault of the host behind it: once the host is well, everything can be resumed.
     host_fault: Option<HostFault>,
 }
@@ -27,6 +77,14 @@ impl CommandError {
         Diagnostic::new(message).hint(hint).into()
     }
 
+    /// Sets the topic.
+    pub fn about(self, topic: Topic) -> Self {
+        Self {
+            topic: Some(topic),
+            ..self
+        }
+    }
+
     /// Returns a fault of the host in the run in `dir`, which can be resumed.
     pub fn of_host(fault: HostFault, dir: &Path, error: &dyn std::error::Error) -> Self {
         let hint = format!(
@@ -36,7 +94,7 @@ impl CommandError {
         );
         Self {
             host_fault: Some(fault),
-            ..Self::with_hint(causes(error), hint)
+            ..Self::with_hint(causes(error), hint).about(Topic::HostFault)
         }
     }
 
@@ -48,6 +106,7 @@ impl CommandError {
             Some(fault) => Self {
                 host_fault: Some(fault),
                 ..Self::with_hint(message, format!("{}, and try again", fault.remedy()))
+                    .about(Topic::HostFault)
             },
             None => Self::new(message),
         }
@@ -66,6 +125,11 @@ impl CommandError {
         &self.diagnostics
     }
 
+    /// Topic; None if it is that of the command.
+    pub fn topic(&self) -> Option<Topic> {
+        self.topic
+    }
+
     /// Fault of the host behind the error.
     pub fn host_fault(&self) -> Option<HostFault> {
         self.host_fault
@@ -75,6 +139,12 @@ impl CommandError {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let dir = error.path().parent().unwrap_or(Path::new("RUN_DIR"));
+        let topic = match &error {
+            StoreError::Older { .. } | StoreError::Newer { .. } => Topic::Version,
+            StoreError::Gone { .. } => Topic::Damage,
+            _ if error.is_damage() => Topic::Damage,
+            _ => Topic::RunDirectory,
+        };
         let hint = match &error {
             _ if let Some(fault) = error.host_fault() => return Self::of_host(fault, dir, &error),
             StoreError::Gone { .. } => {
@@ -96,9 +166,9 @@ impl From<StoreError> for CommandError {
                  files",
                 dir.display()
             ),
-            _ => return Self::new(causes(&error)),
+            _ => return Self::new(causes(&error)).about(topic),
         };
-        Self::with_hint(causes(&error), hint)
+        Self::with_hint(causes(&error), hint).about(topic)
     }
 }
 
@@ -112,7 +182,7 @@ impl From<DriverError> for CommandError {
             DriverError::State { .. } => {
                 let hint = "`moldflow check --repair RUN_DIR` continues without it: the next \
                     batch starts with a new agent";
-                Self::with_hint(causes(&error), hint)
+                Self::with_hint(causes(&error), hint).about(Topic::Damage)
             }
             DriverError::Files { .. } | DriverError::Read { .. } | DriverError::Journal { .. } => {
                 Self::of(&error)
@@ -140,6 +210,7 @@ impl From<Diagnostics> for CommandError {
     fn from(diagnostics: Diagnostics) -> Self {
         Self {
             diagnostics,
+            topic: None,
             host_fault: None,
         }
     }

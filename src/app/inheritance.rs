@@ -10,7 +10,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{CommandError, causes};
+use super::error::{CommandError, Topic, causes};
 use super::run_dir;
 use crate::chem::{Geometry, Molecule};
 use crate::config::campaign::LoadedCampaign;
@@ -125,7 +125,7 @@ impl Inheritance {
                 from.display()
             );
             let hint = "use the same, or do without `--from`";
-            return Err(CommandError::with_hint(message, hint));
+            return Err(CommandError::with_hint(message, hint).about(Topic::Inheritance));
         }
         let mut found = Self {
             from,
@@ -372,7 +372,7 @@ fn refuse_first_version(dir: &Path, info: &RunInfo) -> Result<(), CommandError> 
         info.version
     );
     let hint = "`export` prints its results; compute them again, or do without `--from`";
-    Err(CommandError::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint).about(Topic::Inheritance))
 }
 
 /// A result of an earlier run for a method of the new campaign.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::error::{CommandError, causes};
+use super::error::{CommandError, Topic, causes};
 use super::job_chain;
 use crate::config::site::{Site, Submit};
 use crate::scheduler::{Script, TaskJob};
@@ -48,6 +48,6 @@ pub fn job_script(
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);
-        CommandError::with_hint(causes(&error), hint)
+        CommandError::with_hint(causes(&error), hint).about(Topic::Site)
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::error::{CommandError, causes};
+use super::error::{CommandError, Topic, causes};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::site::{ExecutorConfig, TransportConfig};
 use crate::plan::{Plan, PlannedMethod, launch_on_node};
@@ -67,6 +67,7 @@ fn commands(
             causes(error)
         );
         CommandError::with_hint(message, format!("correct the site profile `{}`", site.name))
+            .about(Topic::Site)
     };
     let launch = method.launch.clone();
     let shape = launch.as_ref().map(|launch| launch.shape.clone());

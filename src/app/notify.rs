@@ -1,9 +1,9 @@
-//! Notifications: the command of the user is told of a new best molecule, of the end of a run and of
-//! too many failures.
+//! Notifications: the command of the user receives a new best molecule, the end of a run, and too many
+//! failures.
 //!
-//! A thread runs the commands one after the other, so that the run never waits for them. What has
-//! been told is in `notified.json` before the command starts: each fact is told at most once,
-//! whatever engines are killed and resumed.
+//! A thread runs the commands one after the other, so that the run never waits for them. What is
+//! sent is in `notified.json` before the command starts: each event is sent at most once, whatever
+//! engines are killed and resumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use crate::exec::{Secrets, run_user_command};
 use crate::report::{self, RunState};
 use crate::task::HostFault;
 
-/// File with what the command of the user has been told.
+/// File with the events that the command of the user has received.
 const NOTIFIED: &str = "notified.json";
 
-/// Facts that the command has been told.
+/// Events that the command has received.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Notified {
     /// Best molecule and its value, or the front.
@@ -43,7 +43,7 @@ struct Notification {
     data: Value,
 }
 
-/// Teller of what happens to a run.
+/// Sender of the events of a run.
 pub struct Notifier {
     settings: Notify,
     campaign: String,
@@ -52,27 +52,27 @@ pub struct Notifier {
     /// Number of tasks that have ended.
     ended: u64,
     /// Time of the last notification of a best molecule.
-    told_best: Option<Instant>,
+    sent_best: Option<Instant>,
     sender: mpsc::Sender<Notification>,
-    teller: JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Notifier {
-    /// Returns the teller of a run; None if its host starts no thread. `secrets` are hidden in the
+    /// Returns the sender of a run; None if its host starts no thread. `secrets` are hidden in the
     /// log.
     pub fn start(settings: &Notify, campaign: &str, dir: &Path, secrets: Secrets) -> Option<Self> {
         let (sender, notifications) = mpsc::channel::<Notification>();
         let (command, home) = (settings.clone(), dir.to_owned());
         let name = campaign.to_owned();
-        let tell = move || {
+        let send_all = move || {
             for notification in notifications {
-                if let Err(why) = notification.tell(&command, &name, &home) {
+                if let Err(why) = notification.send(&command, &name, &home) {
                     tracing::warn!("the user was not notified: {}", secrets.hide(&why));
                 }
             }
         };
-        let teller = std::thread::Builder::new().spawn(tell);
-        let teller = teller.inspect_err(|e| tracing::warn!("no notifications: {e}"));
+        let thread = std::thread::Builder::new().spawn(send_all);
+        let thread = thread.inspect_err(|e| tracing::warn!("no notifications: {e}"));
         let text = fs::read_to_string(dir.join(NOTIFIED)).unwrap_or_default();
         Some(Self {
             settings: settings.clone(),
@@ -80,13 +80,13 @@ impl Notifier {
             dir: dir.to_owned(),
             notified: serde_json::from_str(&text).unwrap_or_default(),
             ended: 0,
-            told_best: None,
+            sent_best: None,
             sender,
-            teller: teller.ok()?,
+            thread: thread.ok()?,
         })
     }
 
-    /// Tells of a new best molecule, unless one was told of a short time ago.
+    /// Sends a new best molecule, unless one was sent a short time ago.
     pub fn report_progress(&mut self, progress: &Progress) {
         self.ended = progress.ended;
         let Some((key, message, data)) = best(progress) else {
@@ -98,19 +98,19 @@ impl Notifier {
         // The first molecule is better than none, which is no news.
         let is_first = self.notified.best.is_none();
         let every = self.settings.best_every.get();
-        if !is_first && self.told_best.is_some_and(|told| told.elapsed() < every) {
+        if !is_first && self.sent_best.is_some_and(|sent| sent.elapsed() < every) {
             return;
         }
         self.notified.best = Some(key);
         if !self.note() || is_first {
             return;
         }
-        self.told_best = Some(Instant::now());
+        self.sent_best = Some(Instant::now());
         let message = format!("{}: {message}", self.campaign);
         self.send(NotifyEvent::Best, message, data);
     }
 
-    /// Tells of a fault of the host for which the run stops.
+    /// Sends a fault of the host for which the run stops.
     pub fn halted(&mut self, fault: HostFault) {
         let message = format!("{} stops: {fault}", self.campaign);
         self.send(
@@ -120,7 +120,7 @@ impl Notifier {
         );
     }
 
-    /// Tells of the end of the run, if it has ended, and waits for the commands: each for its timeout
+    /// Sends the end of the run, if it has ended, and waits for the commands: each for its timeout
     /// at most.
     pub fn end(mut self, outcome: &RunOutcome) {
         if let RunEnd::Stopped(stopped_by) = outcome.ending {
@@ -147,10 +147,10 @@ impl Notifier {
             }
         }
         drop(self.sender);
-        let _ = self.teller.join();
+        let _ = self.thread.join();
     }
 
-    /// Notes what is told; returns false if that is impossible, and nothing may be told.
+    /// Notes what is sent; returns false if that is impossible, and nothing may be sent.
     fn note(&self) -> bool {
         let text = json!(self.notified).to_string();
         let written = run_dir::write(&self.dir, NOTIFIED, &text);
@@ -172,7 +172,7 @@ impl Notifier {
 
 impl Notification {
     /// Runs the command of the user.
-    fn tell(&self, settings: &Notify, campaign: &str, dir: &Path) -> Result<(), String> {
+    fn send(&self, settings: &Notify, campaign: &str, dir: &Path) -> Result<(), String> {
         let mut object = json!({
             "event": self.event.word(),
             "message": self.message,

@@ -133,6 +133,10 @@ mod tests {
             version: "0.2.0".into(),
             objectives: vec![],
         };
+        // As an engine does: nobody else may bring the new database to the present schema.
+        let Ok(lock) = run_dir::lock(dir.path()) else {
+            panic!("nobody has locked it")
+        };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -140,6 +144,7 @@ mod tests {
             .expect("a runtime")
             .block_on(Store::create(dir.path(), &info));
         created.expect("a database");
+        drop(lock);
         let page = dir.path().join(FILE);
         for _ in 0..2 {
             wait_until(|| page.exists());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::error::CommandError;
+use super::error::{CommandError, Topic};
 use super::host::own_executable;
 use crate::config::campaign::LoadedCampaign;
 use crate::config::site::{Site, TransportConfig};
@@ -23,7 +23,9 @@ impl RemoteHosts {
     ///
     /// Fails if a host cannot be used.
     pub fn connect(site: &Site, resumed: bool) -> Result<Self, CommandError> {
-        let failed = |e: io::Error| CommandError::new(format!("could not use ssh: {e}"));
+        let failed = |e: io::Error| {
+            CommandError::new(format!("could not use ssh: {e}")).about(Topic::RemoteHost)
+        };
         let executable = std::env::current_exe().map_err(failed)?;
         let mut connections: BTreeMap<&str, Arc<Connection>> = BTreeMap::new();
         let mut transports = BTreeMap::new();
@@ -45,7 +47,9 @@ impl RemoteHosts {
             match transport.prepare() {
                 Err(trouble) if !(resumed && trouble.may_pass()) => {
                     let message = format!("partition `{name}` of site `{}`: {trouble}", site.name);
-                    return Err(CommandError::with_hint(message, trouble.hint()));
+                    return Err(
+                        CommandError::with_hint(message, trouble.hint()).about(Topic::RemoteHost)
+                    );
                 }
                 _ => transports.insert(name.clone(), transport),
             };
@@ -111,5 +115,6 @@ pub fn check_scheduler(
             message,
             "nothing was written: try again when it answers, or on a login node of the site",
         )
+        .about(Topic::Site)
     })
 }

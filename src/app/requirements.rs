@@ -9,13 +9,35 @@ use crate::config::site::Site;
 use crate::exec::{LauncherError, on_path};
 use crate::plan::{self, Plan, PlannedMethod};
 
-/// Reads a campaign and checks it, including the programs that it needs.
+/// Reads a campaign and checks it, including the programs that it needs and that of `notify`.
 ///
 /// # Errors
 ///
 /// Fails with all errors of the campaign and its site, or with all programs that are missing.
 pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Diagnostics> {
-    programs(plan::load(path, overrides, &host_environment())?)
+    let (loaded, plan) = plan::load(path, overrides, &host_environment())?;
+    let mut missing = missing_programs(&loaded, &plan);
+    if let Some(notifier) = missing_notifier(&loaded) {
+        missing.push(notifier);
+    }
+    missing.or((loaded, plan))
+}
+
+/// Returns the fault of a command of `notify` whose program is not installed. A run that is resumed,
+/// perhaps on another host, does without it.
+fn missing_notifier(loaded: &LoadedCampaign) -> Option<Diagnostic> {
+    let program = loaded.campaign.notify.as_ref()?.command.first()?;
+    if on_path(program).is_some() {
+        return None;
+    }
+    let place = loaded.place(&["notify", "command", "0"]);
+    let message = format!(
+        "the program `{}` of `notify` is not installed, or may not be executed",
+        place.written()
+    );
+    let hint = "install it, or name it by its path; `./NAME` is beside the campaign, and `chmod +x` \
+                lets it be executed";
+    Some(Diagnostic::new(message).at(place).hint(hint))
 }
 
 /// Returns the campaign and its plan if the programs that they need are installed.
@@ -26,6 +48,11 @@ pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Pl
 pub fn programs(
     (loaded, plan): (LoadedCampaign, Plan),
 ) -> Result<(LoadedCampaign, Plan), Diagnostics> {
+    missing_programs(&loaded, &plan).or((loaded, plan))
+}
+
+/// Returns the programs of engines and launchers that are not installed.
+fn missing_programs(loaded: &LoadedCampaign, plan: &Plan) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     for method in plan.methods.values() {
         let Some(engine) = method.qc_engine() else {
@@ -55,7 +82,7 @@ pub fn programs(
             diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
         }
     }
-    diagnostics.or((loaded, plan))
+    diagnostics
 }
 
 /// Returns the fault of the launcher of an MPI program, as far as this host can tell.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use serde_json::json;
 
-use super::error::CommandError;
+use super::error::{CommandError, Topic};
 use super::host::host_environment;
 use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Overrides};
 use crate::config::source::QM9;
@@ -101,7 +101,7 @@ fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     }
     let message = format!("`{}` already contains a run", dir.display());
     let hint = format!("`moldflow resume {}` resumes it", dir.display());
-    Err(CommandError::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint).about(Topic::RunDirectory))
 }
 
 /// Makes a directory of this name, or of this name and a number if the name is taken.
@@ -174,7 +174,7 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
         _ => {
             let message = format!("`{}` is not a run directory", dir.display());
             let hint = "give the directory that `moldflow run` prints at its start: `runs/...`";
-            Err(CommandError::with_hint(message, hint))
+            Err(CommandError::with_hint(message, hint).about(Topic::RunDirectory))
         }
     }
 }
@@ -198,7 +198,7 @@ fn refuse_links(dir: &Path) -> Result<(), CommandError> {
                     target.display()
                 );
                 let hint = "replace the link by its target, or delete it";
-                return Err(CommandError::with_hint(message, hint));
+                return Err(CommandError::with_hint(message, hint).about(Topic::RunDirectory));
             }
         }
     }
@@ -318,7 +318,7 @@ pub async fn refuse_first_version(dir: &Path) -> Result<(), CommandError> {
         env!("CARGO_PKG_VERSION")
     );
     let hint = "`status`, `export` and `report` read its results; start a new run for more";
-    Err(CommandError::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint).about(Topic::Version))
 }
 
 /// Opens the database of a run directory for reading. A database of an earlier version is updated
@@ -371,7 +371,8 @@ pub fn lock(dir: &Path) -> Result<File, CommandError> {
             Err(CommandError::with_hint(
                 format!("another moldflow process is working on `{}`", dir.display()),
                 hint,
-            ))
+            )
+            .about(Topic::RunDirectory))
         }
         Err(TryLockError::Error(e)) => {
             let what = format!("could not lock `{}`", path.display());

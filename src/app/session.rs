@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::error::{CommandError, causes};
+use super::error::{CommandError, Topic, causes};
 use super::executors::executors;
 use super::host::{host_environment, own_executable};
 use super::inheritance::{self, Inheritance, InheritedMolecules};
@@ -108,7 +108,8 @@ impl LockedRun {
         changed_campaign::refuse_params(&dir, set)?;
         let loaded = run_dir::load_with(&dir, set, notify).await?;
         let (loaded, plan) = requirements::programs(loaded)?;
-        functions::load(&loaded, &plan)?;
+        functions::load(&loaded, &plan)
+            .map_err(|faults| CommandError::from(faults).about(Topic::Python))?;
         let changed_campaign = match set {
             [] => None,
             set => {
@@ -427,7 +428,8 @@ fn draw(
         return Err(CommandError::with_hint(
             message,
             "lower the numbers of `molecules: {random: N}`, or widen the search space",
-        ));
+        )
+        .about(Topic::SearchSpace));
     }
     Ok(InitialMolecules {
         stages: drawn.stages,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::CommandError;
+use super::error::{CommandError, Topic};
 use super::run_dir;
 use crate::config::campaign::{Budget, Campaign, Stop};
 use crate::driver::{Driver, SettingsChange, TaskRun};
@@ -158,7 +158,7 @@ impl SettingsChanges {
                 .to_owned(),
             again => format!("change the condition that ends it: `stop.{}`", again.word()),
         };
-        Err(CommandError::with_hint(message, hint))
+        Err(CommandError::with_hint(message, hint).about(Topic::Settings))
     }
 }
 
@@ -182,7 +182,7 @@ pub fn with_values_set(
             let message = format!("`{key}` cannot change in a run: its results depend on it");
             let hint = "`stop.KEY`, `stages.NAME.budget.KEY`, `methods.NAME.timeout` and \
                         `methods.NAME.partition` can; start a new run for others";
-            return Err(CommandError::with_hint(message, hint));
+            return Err(CommandError::with_hint(message, hint).about(Topic::Settings));
         }
         let pointer = format!("/{}", path.join("/"));
         put(&mut whole, &path, validated.pointer(&pointer).cloned());
@@ -360,10 +360,10 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandE
             "these settings were changed in `{dir}`, but results of the run depend on them:{}",
             list(&forbidden)
         );
-        return Err(CommandError::with_hint(
-            message,
-            "restore the old values, or start a new run",
-        ));
+        return Err(
+            CommandError::with_hint(message, "restore the old values, or start a new run")
+                .about(Topic::Settings),
+        );
     }
     if !allowed.is_empty() && !accepted {
         let message = format!(
@@ -374,7 +374,7 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandE
             "`moldflow resume --accept-changes {dir}` resumes with the new ones; or restore the \
              old ones"
         );
-        return Err(CommandError::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint).about(Topic::Settings));
     }
     Ok(())
 }

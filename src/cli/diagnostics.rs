@@ -4,26 +4,35 @@
 use std::process::ExitCode;
 
 use super::ExitStatus;
-use super::pages::page;
+use super::pages::{of_place, of_topic};
 use super::terminal::StyledText;
 use crate::app::error::CommandError;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Place};
 
-/// Prints an error to stderr and returns the exit status of the process.
-pub(super) fn report(error: &CommandError) -> ExitCode {
-    rendered(error.diagnostics()).print();
+/// Prints an error to stderr and returns the exit status of the process. `page`: that of the command,
+/// for an error that has no other; None if nobody reads it.
+pub(super) fn report(error: &CommandError, page: Option<&str>) -> ExitCode {
+    rendered(error, page).print();
     ExitStatus::from(error.host_fault()).into()
 }
 
 /// Errors shown in full; the others are counted.
 const SHOWN: usize = 20;
 
-fn rendered(diagnostics: &Diagnostics) -> StyledText {
+fn rendered(error: &CommandError, page_of_command: Option<&str>) -> StyledText {
+    let Diagnostics(diagnostics) = error.diagnostics();
     let mut text = StyledText::new();
-    for diagnostic in diagnostics.0.iter().take(SHOWN) {
-        render(diagnostic, &mut text);
+    for diagnostic in diagnostics.iter().take(SHOWN) {
+        let of_topic = || Some(of_topic(error.topic()?).to_owned());
+        let of_place = || of_place(diagnostic.place.as_ref()?);
+        let page = of_topic().or_else(of_place);
+        render(
+            diagnostic,
+            page_of_command.map(|of_command| page.as_deref().unwrap_or(of_command)),
+            &mut text,
+        );
     }
-    let count = diagnostics.0.len();
+    let count = diagnostics.len();
     if count > SHOWN {
         text.add(&format!("... and {} more\n", count - SHOWN));
     }
@@ -33,7 +42,7 @@ fn rendered(diagnostics: &Diagnostics) -> StyledText {
     text
 }
 
-fn render(diagnostic: &Diagnostic, text: &mut StyledText) {
+fn render(diagnostic: &Diagnostic, page: Option<&str>, text: &mut StyledText) {
     text.paint("1;31", "error").add(": ");
     text.paint("1", &diagnostic.message).add("\n");
     if let Some(place) = &diagnostic.place {
@@ -43,11 +52,25 @@ fn render(diagnostic: &Diagnostic, text: &mut StyledText) {
         text.add("  ").paint("1;36", "hint");
         text.add(&format!(": {hint}\n"));
     }
-    if let Some(page) = diagnostic.place.as_ref().and_then(page) {
-        text.add("  ").paint("1;36", "page");
-        text.add(&format!(": {page}\n"));
-    }
+    add_page(page, text);
     text.add("\n");
+}
+
+fn add_page(page: Option<&str>, text: &mut StyledText) {
+    let Some(page) = page else { return };
+    text.add("  ").paint("1;36", "page");
+    text.add(&format!(": {page}\n"));
+}
+
+/// Prints an error of the command line to stderr, as clap words it, with the page of the command.
+pub(super) fn report_usage(error: &clap::Error, page: Option<&str>) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() {
+        let mut text = StyledText::new();
+        add_page(page, &mut text);
+        text.print();
+    }
+    ExitCode::from(error.exit_code() as u8)
 }
 
 /// Columns of a line that are shown; a longer one is cut around the error.

@@ -215,9 +215,16 @@ struct OutputArguments {
 
 /// Runs the command that the arguments name; usage errors end the process with status 2.
 pub fn main() -> ExitCode {
-    match run_command(CommandLine::parse().command) {
+    let mut words = std::env::args_os().skip(1);
+    let named = words.find(|word| !word.to_string_lossy().starts_with('-'));
+    let page = pages::of_command(&named.unwrap_or_default().to_string_lossy());
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => return diagnostics::report_usage(&error, page),
+    };
+    match run_command(command) {
         Ok(exit) => exit.into(),
-        Err(error) => diagnostics::report(&error),
+        Err(error) => diagnostics::report(&error, page),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::progress::Display;
 use super::terminal::say;
 use super::{CampaignArguments, ExitStatus, OutputArguments, outcome, wait};
-use crate::app::error::CommandError;
+use crate::app::error::{CommandError, Topic};
 use crate::app::inheritance::Inheritance;
 use crate::app::remote_hosts::RemoteHosts;
 use crate::app::session::{LockedRun, RunOptions};
@@ -40,11 +40,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitStatus, CommandError> 
         &arguments.campaign.overrides(),
     )?;
     if let Some(cache) = &arguments.cache {
-        let path = std::path::absolute(cache)
-            .map_err(|e| CommandError::new(format!("`--cache {}`: {e}", cache.display())))?;
+        let path = std::path::absolute(cache).map_err(|e| {
+            CommandError::new(format!("`--cache {}`: {e}", cache.display())).about(Topic::Cache)
+        })?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
-    functions::load(&loaded, &plan)?;
+    functions::load(&loaded, &plan)
+        .map_err(|faults| CommandError::from(faults).about(Topic::Python))?;
     allocation::shares(&loaded.site)?;
     let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
     hosts.check_schedulers(&loaded)?;

@@ -3,7 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
+use super::pages::of_command;
 use super::sites::profile;
+use super::terminal::say;
 use super::{ExitStatus, print};
 use crate::app::doctor::{self, Finding, Host, ProgramRequirement, Verdict};
 use crate::app::error::CommandError;
@@ -52,6 +54,9 @@ pub(super) fn run(arguments: &SitesCheckArguments) -> Result<ExitStatus, Command
         }
         false => format!("{failed} failed, {warnings} warnings\n"),
     })?;
+    if let Some(page) = of_command("sites").filter(|_| failed > 0) {
+        say(&format!("  page: {page}"));
+    }
     Ok(match failed {
         0 => ExitStatus::Finished,
         _ => ExitStatus::Refused,

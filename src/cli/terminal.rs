@@ -36,6 +36,11 @@ pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
+/// Returns true unless `NO_COLOR` is set; an empty value counts as none, as no-color.org has it.
+pub(crate) fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Text for stderr in which words may be coloured.
 pub(crate) struct StyledText {
     text: String,
@@ -47,7 +52,7 @@ impl StyledText {
     pub fn new() -> Self {
         Self {
             text: String::new(),
-            has_colours: io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            has_colours: io::stderr().is_terminal() && wants_colours(),
         }
     }
 

@@ -62,8 +62,8 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub cache: Option<String>,
-    /// Command that is told of the end of a run, of a new best molecule and of failures. No result
-    /// depends on it.
+    /// Command that receives events of a run: its end, a new best molecule, failures. No result depends
+    /// on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,
 }

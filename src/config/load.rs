@@ -325,7 +325,7 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
     campaign
 }
 
-/// Returns the program that is told of events.
+/// Returns the program that receives events of a run.
 fn notified_program(campaign: &mut Campaign) -> Option<&mut String> {
     campaign.notify.as_mut()?.command.first_mut()
 }

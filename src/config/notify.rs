@@ -1,26 +1,26 @@
-//! `notify` of a campaign: a command of the user that is told what happens to a run.
+//! `notify` of a campaign: a command of the user that receives events of a run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 
-/// Command that is told of events of a run.
+/// Command that receives events of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notify {
     /// Program and its arguments, run without a shell: `[mail, -s, moldflow, me@example.org]`.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub command: Vec<String>,
-    /// Events that it is told of.
+    /// Events that it receives.
     #[serde(default = "all_events")]
     #[schemars(length(min = 1))]
     pub events: Vec<NotifyEvent>,
     /// Form of its standard input.
     #[serde(default)]
     pub input: NotifyInput,
-    /// Shortest time between two notifications of a new best molecule; what comes sooner is told
-    /// together, after it.
+    /// Shortest time between two notifications of a new best molecule; what comes sooner is
+    /// sent together, after it.
     #[serde(default = "default_best_every")]
     pub best_every: Duration,
     /// Time after which the command is killed.

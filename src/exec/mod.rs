@@ -37,7 +37,7 @@ pub(crate) use program::{PROGRAM_ERR, on_path, version};
 pub use program::{ProgramError, ProgramOutput, run};
 pub use scratch::Scratch;
 pub(crate) use scratch::{SCRATCH, ScratchError, ScratchFolder, scratch_path};
-pub(crate) use secrets::Secrets;
+pub(crate) use secrets::{HIDDEN, Secrets, looks_secret};
 pub(crate) use user_command::run_user_command;
 
 use crate::task::Token;

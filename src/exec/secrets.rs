@@ -1,8 +1,8 @@
-//! Secrets that are removed from messages and logs: values of variables that look like secrets, and
-//! tokens in URLs.
+//! Secrets that are removed from messages, logs and pages: values of variables that look like secrets,
+//! and tokens in URLs.
 
 /// Replacement of a secret.
-const HIDDEN: &str = "***";
+pub const HIDDEN: &str = "***";
 /// Parts of names whose values are secrets.
 const SIGNS: [&str; 9] = [
     "TOKEN",
@@ -40,13 +40,37 @@ impl Secrets {
         for value in &self.0 {
             text = text.replace(value, HIDDEN);
         }
-        without_tokens(&text)
+        without_values(&without_tokens(&text))
     }
 }
 
-fn looks_secret(name: &str) -> bool {
+/// Returns true if a variable or key of this name has a secret value.
+pub fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     SIGNS.iter().any(|sign| name.contains(sign))
+}
+
+/// Values that a shell gives to variables that look like secrets: `export API_KEY='...'`.
+fn without_values(text: &str) -> String {
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some((before, value)) = rest.split_once('=') {
+        clean.extend([before, "="]);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = before.rsplit(|c| !is_name(c)).next().unwrap_or_default();
+        let length = match value.chars().next() {
+            _ if !looks_secret(name) || name.starts_with("MOLDFLOW_") => 0,
+            Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |end| end + 2),
+            _ => value
+                .find(|c: char| c.is_whitespace() || "\"'<>`&#;,)".contains(c))
+                .unwrap_or(value.len()),
+        };
+        if length > 0 {
+            clean.push_str(HIDDEN);
+        }
+        rest = &value[length..];
+    }
+    clean + rest
 }
 
 /// Users and passwords before the host of a URL, and the values of parameters that look like
@@ -120,6 +144,17 @@ mod tests {
             "GET https://***@host/x?a=1&access_token=***&b=2 failed, 'ftp://***@h' too"
         );
         assert_eq!(hidden("https://h/?sig=abc"), "https://h/?sig=***");
+    }
+
+    #[test]
+    fn values_that_a_shell_gives_are_hidden() {
+        let hidden = |text: &str| Secrets::default().hide(text);
+        assert_eq!(
+            hidden("export A_KEY='b c' N=4; B_TOKEN=x; a == b, MOLDFLOW_TOKEN=1.1.1"),
+            "export A_KEY=*** N=4; B_TOKEN=***; a == b, MOLDFLOW_TOKEN=1.1.1"
+        );
+        assert_eq!(hidden("API_KEY=\"open"), "API_KEY=***");
+        assert_eq!(hidden("API_KEY="), "API_KEY=");
     }
 
     proptest! {

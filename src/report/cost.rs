@@ -81,7 +81,7 @@ fn of_better(
         },
         (None, Some(value)) => Threshold {
             value,
-            is: "the best molecule of the input",
+            is: "the best molecule of the source",
             or_equal: false,
         },
         (None, None) => Threshold {
@@ -120,9 +120,15 @@ fn of_better(
 fn of_front(total: f64, evaluated: &[&CandidateRow]) -> Option<String> {
     let members = evaluated.iter().filter(|row| row.on_front).count();
     let each = hours(total / members as f64);
-    (members > 0).then(|| {
-        format!("{each} core-hours for each of the {members} molecules of the Pareto front.")
-    })
+    match members {
+        0 => None,
+        1 => Some(format!(
+            "{each} core-hours for the only molecule of the Pareto front."
+        )),
+        _ => Some(format!(
+            "{each} core-hours for each of the {members} molecules of the Pareto front."
+        )),
+    }
 }
 
 /// Text of core-hours with three digits that count.
@@ -130,8 +136,147 @@ fn hours(hours: f64) -> String {
     match hours {
         h if h >= 100.0 => format!("{h:.0}"),
         h if h >= 1.0 => format!("{h:.2}"),
-        h if h >= 0.001 => format!("{h:.4}"),
+        h if h >= 0.1 => format!("{h:.3}"),
+        h if h >= 0.01 => format!("{h:.4}"),
+        h if h >= 0.001 => format!("{h:.5}"),
         h if h > 0.0 => format!("{h:.2e}"),
         _ => "0".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{evaluated, found, gap, mass};
+
+    /// Costs of a run of ten core-hours: an hour on eight cores and two hours on one.
+    fn costs(
+        objectives: &[ObjectiveInfo],
+        rows: &[CandidateRow],
+        found: &SearchCounts,
+        target: Option<f64>,
+    ) -> CostEntry {
+        let times =
+            [("b3lyp", 1), ("train", 2)].map(|(method, h)| (method.to_owned(), h * 3_600_000));
+        let cores = BTreeMap::from([("b3lyp".to_owned(), 8), ("train".to_owned(), 1)]);
+        let rows: Vec<&CandidateRow> = rows.iter().collect();
+        cost(&times, &cores, objectives, &rows, (found, target))
+    }
+
+    fn sentence(rows: &[CandidateRow], found: &SearchCounts, target: Option<f64>) -> String {
+        let cost = costs(&[gap()], rows, found, target);
+        cost.of_better.expect("a sentence")
+    }
+
+    /// Molecules with these values, the last of which violates a constraint.
+    fn rows(values: &[f64]) -> Vec<CandidateRow> {
+        let mut rows: Vec<CandidateRow> = (values.iter().zip(0..))
+            .map(|(value, rank)| evaluated(0, rank, "C", Some(*value)))
+            .collect();
+        if let Some(last) = rows.last_mut() {
+            last.feasible = Some(false);
+        }
+        rows.push(evaluated(1, 0, "CC", None));
+        rows
+    }
+
+    #[test]
+    fn core_hours_are_time_by_cores() {
+        let cost = costs(&[gap()], &[], &found(0, 0), None);
+        assert_eq!(cost.total, "10.00");
+        let methods = cost
+            .methods
+            .iter()
+            .map(|m| (m.method.as_str(), m.hours.as_str()));
+        assert_eq!(
+            methods.collect::<Vec<_>>(),
+            [("b3lyp", "8.00"), ("train", "2.00")]
+        );
+        assert_eq!(cost.of_better, None, "no molecule has a value");
+    }
+
+    #[test]
+    fn without_a_search_the_median_is_the_threshold() {
+        // Feasible: 1, 2, 3, 4, 5.
+        let rows = rows(&[5.0, 1.0, 4.0, 2.0, 3.0, 99.0]);
+        assert_eq!(
+            sentence(&rows, &found(6, 0), None),
+            "2 molecules are better than 3.000000 eV, the median: 5.00 core-hours for each."
+        );
+    }
+
+    #[test]
+    fn the_best_of_the_source_is_the_threshold_of_a_search() {
+        let counts = SearchCounts {
+            best_of_source: Some(4.5),
+            ..found(5, 3)
+        };
+        assert_eq!(
+            sentence(&rows(&[1.0, 4.5, 5.0, 99.0]), &counts, None),
+            "One molecule is better than 4.500000 eV, the best molecule of the source: it cost 10.00 core-hours."
+        );
+        assert_eq!(
+            sentence(&rows(&[1.0, 4.5, 99.0]), &counts, None),
+            "No molecule is better than 4.500000 eV, the best molecule of the source."
+        );
+    }
+
+    #[test]
+    fn a_target_is_reached_by_what_equals_it() {
+        let values = rows(&[1.0, 2.0, 3.0, 4.0, 99.0]);
+        assert_eq!(
+            sentence(&values, &found(5, 0), Some(2.0)),
+            "3 molecules are at least as good as 2.000000 eV, the target of the campaign: 3.33 core-hours for each."
+        );
+        let lowest = ObjectiveInfo {
+            highest: false,
+            ..gap()
+        };
+        let rows: Vec<&CandidateRow> = values.iter().collect();
+        let below = of_better(10.0, &lowest, &rows, &found(5, 0), Some(2.0));
+        assert_eq!(
+            below.as_deref(),
+            Some(
+                "2 molecules are at least as good as 2.000000 eV, the target of the campaign: 5.00 core-hours for each."
+            )
+        );
+    }
+
+    #[test]
+    fn several_objectives_have_the_cost_of_their_front() {
+        let mut rows = rows(&[1.0, 2.0, 3.0]);
+        let of =
+            |rows: &[CandidateRow]| costs(&[gap(), mass()], rows, &found(3, 0), None).of_better;
+        assert_eq!(of(&rows), None);
+        rows[0].on_front = true;
+        assert_eq!(
+            of(&rows).as_deref(),
+            Some("10.00 core-hours for the only molecule of the Pareto front.")
+        );
+        rows[1].on_front = true;
+        assert_eq!(
+            of(&rows).as_deref(),
+            Some("5.00 core-hours for each of the 2 molecules of the Pareto front.")
+        );
+    }
+
+    #[test]
+    fn small_and_large_core_hours_have_digits_that_count() {
+        let texts = [
+            0.0,
+            0.000_012_3,
+            0.001_733_3,
+            0.012_34,
+            1.0,
+            99.994,
+            12_345.6,
+        ]
+        .map(hours);
+        assert_eq!(
+            texts,
+            [
+                "0", "1.23e-5", "0.00173", "0.0123", "1.00", "99.99", "12346"
+            ]
+        );
     }
 }

@@ -5,6 +5,8 @@ pub mod chart;
 mod charts;
 mod cost;
 mod export;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod json;
 mod molecules;
 mod page;

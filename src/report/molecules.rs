@@ -57,7 +57,7 @@ impl MoleculeEntry {
             name: row.name.clone().unwrap_or_default(),
             values: values(row, objectives),
             batch: match row.batch {
-                0 => "input".into(),
+                0 => "source".into(),
                 batch => batch.to_string(),
             },
             rank: row.rank + 1,
@@ -137,4 +137,56 @@ fn entries(headings: Vec<String>, values: Vec<String>) -> Vec<ValueEntry> {
     pairs
         .map(|(heading, value)| ValueEntry { heading, value })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{evaluated, gap};
+
+    const METHANE: &str = "2\n\nC 0 0 0\nH 0 0 1.09\n";
+
+    fn entry(place: usize, smiles: &str, xyz: Option<&str>) -> MoleculeEntry {
+        MoleculeEntry::new(place, &evaluated(0, 0, smiles, Some(1.0)), xyz, &[gap()])
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_has_no_picture() {
+        assert!(entry(1, "CCO", None).depiction.is_some());
+        for smiles in ["", "no molecule", "C1CC", "<svg onload=a()>", "[Xx]"] {
+            assert_eq!(entry(1, smiles, None).depiction, None, "{smiles}");
+        }
+        assert_eq!(
+            entry(DRAWN + 1, "CCO", None).depiction,
+            None,
+            "only the best are drawn"
+        );
+    }
+
+    #[test]
+    fn what_is_no_geometry_has_no_view() {
+        assert!(entry(1, "C", Some(METHANE)).view().is_some());
+        for xyz in [
+            "",
+            "0\n\n",
+            "3\n\nC 0 0 0\n",
+            "1\n\nC 0 0 nan\n",
+            "no geometry",
+        ] {
+            assert!(entry(1, "C", Some(xyz)).view().is_none(), "{xyz:?}");
+        }
+    }
+
+    #[test]
+    fn oxygen_and_nitrogen_have_colours_that_dark_ground_allows() {
+        let picture = entry(1, "NCC=O", None).depiction.unwrap_or_default();
+        assert!(
+            picture.contains("var(--red)") && picture.contains("var(--blue)"),
+            "{picture}"
+        );
+        assert!(
+            !picture.contains("#000000") && !picture.contains("<rect"),
+            "{picture}"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use super::json::RunState;
 use super::table::{kinds, named};
 use crate::store::{CandidateRow, ObjectiveInfo, SearchCounts, Summary};
-use crate::task::Prediction;
+use crate::task::{Prediction, StoppedBy};
 
 /// Share of failed molecules from which on a better one may well be among them.
 const MANY_FAILED: f64 = 0.1;
@@ -15,7 +15,7 @@ const EXPECTED: f64 = 2.0;
 ///
 /// ```text
 /// The best of 20 computed molecules is CCCCCC(C)(C)C at -5.480072 hartree: the stage `generate`
-/// proposed it in batch 8, and 9 of 16 proposed molecules beat the best of the input, -5.472098
+/// proposed it in batch 8, and 9 of 16 proposed molecules beat the best of the source, -5.472098
 /// hartree; the model had predicted -5.481600 ± 0.049900, in agreement.
 /// ```
 pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> String {
@@ -29,17 +29,19 @@ pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> Stri
     };
     let (what, mut reasons) = match (objectives, &summary.best) {
         _ if found.feasible == 0 => {
-            let computed = molecules(found.computed, "computed ");
-            let none = format!("{so_far}none of {computed} meets the constraints");
-            (none, vec![])
+            let none = match found.computed {
+                1 => "the only computed molecule does not meet the constraints".to_owned(),
+                all => format!("none of {all} computed molecules meets the constraints"),
+            };
+            (format!("{so_far}{none}"), vec![])
         }
         ([objective], Some(best)) => {
             let best_is = best_is(best, objective, found);
             (format!("{so_far}{best_is}"), origin(best, objective, found))
         }
         _ => {
-            let on_front = summary.front.len();
-            let front = front(on_front, objectives, found.computed);
+            let on_front = summary.front.len() as i64;
+            let front = front(on_front, objectives, found);
             (format!("{so_far}{front}"), origin_of_front(on_front, found))
         }
     };
@@ -58,14 +60,21 @@ pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> Stri
 /// Verdict on a run without a value.
 fn nothing(summary: &Summary, state: RunState) -> String {
     let counts = &summary.counts;
+    let stopped_by = summary.stopped_by.as_deref();
+    let stopped_by = stopped_by.and_then(StoppedBy::of_word);
+    let which = kinds("", &summary.failures_by_kind);
     let failed = match counts.failures {
         0 => None,
-        1 => Some("the only molecule that ended failed".to_owned()),
-        all => Some(format!("all {all} molecules that ended failed")),
+        1 => Some(format!("the only molecule that ended failed ({which})")),
+        all => Some(format!("all {all} molecules that ended failed ({which})")),
     };
-    let failed = failed.map(|failed| failed + &kinds(": ", &summary.failures_by_kind));
     let (what, reason) = match state {
-        RunState::Finished => ("no molecule was computed", None),
+        RunState::Finished => (
+            "no molecule was computed",
+            stopped_by
+                .filter(|_| failed.is_none())
+                .map(|reason| reason.sentence().to_owned()),
+        ),
         RunState::Running => ("no molecule has been computed yet", None),
         RunState::Interrupted => (
             "no molecule has been computed yet",
@@ -90,20 +99,28 @@ fn best_is(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts)
     let name = best.name.as_deref();
     let molecule = named(&best.smiles, name);
     let value = with_unit(best.objective.unwrap_or(f64::NAN), &objective.unit);
-    let feasible = match found.feasible == found.computed {
-        true => String::new(),
-        false => format!(", of which {} meet the constraints,", found.feasible),
-    };
     match found.computed {
         1 => format!("the only computed molecule is {molecule} at {value}"),
-        all => format!("the best of {all} computed molecules{feasible} is {molecule} at {value}"),
+        all => {
+            let feasible = feasible(found);
+            format!("the best of {all} computed molecules{feasible} is {molecule} at {value}")
+        }
+    }
+}
+
+/// Says how many of the computed molecules are feasible; empty if all are.
+fn feasible(found: &SearchCounts) -> String {
+    match found.feasible {
+        all if all == found.computed => String::new(),
+        1 => ", of which 1 meets the constraints,".to_owned(),
+        some => format!(", of which {some} meet the constraints,"),
     }
 }
 
 /// Reasons for and against the best molecule: where it came from, and what had been predicted.
 fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) -> Vec<String> {
     if found.proposed == 0 {
-        return vec!["it was in the input, nothing was proposed".to_owned()];
+        return vec!["it was in the source, nothing was proposed".to_owned()];
     }
     let proposed = molecules(found.proposed, "proposed ");
     if best.batch == 0 {
@@ -111,26 +128,28 @@ fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) 
             1 => "the only proposed molecule does not beat it".to_owned(),
             _ => format!("none of the {proposed} beats it"),
         };
-        return vec![format!("it was in the input, and {none}")];
+        return vec![format!("it was in the source, and {none}")];
     }
     let batch = best.batch;
     let by = match &found.generator {
         Some(stage) => format!("the stage `{stage}` proposed it in batch {batch}"),
         None => format!("it was proposed in batch {batch}"),
     };
-    let input = found.best_of_source.map(|value| {
+    let source = found.best_of_source.map(|value| {
         let value = with_unit(value, &objective.unit);
         match found.proposed_better {
-            1 => format!(", the only one of {proposed} better than the best of the input, {value}"),
+            1 => {
+                format!(", the only one of {proposed} better than the best of the source, {value}")
+            }
             better if better == found.proposed => {
-                format!(", and all {proposed} beat the best of the input, {value}")
+                format!(", and all {proposed} beat the best of the source, {value}")
             }
             better => {
-                format!(", and {better} of {proposed} beat the best of the input, {value}")
+                format!(", and {better} of {proposed} beat the best of the source, {value}")
             }
         }
     });
-    let mut reasons = vec![by + &input.unwrap_or_default()];
+    let mut reasons = vec![by + &source.unwrap_or_default()];
     let predicted = best.prediction(&objective.property);
     reasons.extend(predicted.zip(best.objective).map(trust));
     reasons
@@ -150,34 +169,37 @@ fn trust((Prediction { mean, std }, value): (Prediction, f64)) -> String {
     }
 }
 
-fn front(on_front: usize, objectives: &[ObjectiveInfo], computed: i64) -> String {
+fn front(on_front: i64, objectives: &[ObjectiveInfo], found: &SearchCounts) -> String {
     let sought = objectives.iter();
     let sought = sought.map(|objective| format!("{} {}", objective.superlative(), objective.label));
     let sought = sought.collect::<Vec<_>>().join(" and ");
-    let are = if on_front == 1 { "is" } else { "are" };
-    let computed = molecules(computed, "computed ");
-    format!("{on_front} of {computed} {are} on the Pareto front of {sought}")
+    let (are, feasible) = (are(on_front), feasible(found));
+    let computed = molecules(found.computed, "computed ");
+    format!("{on_front} of {computed}{feasible} {are} on the Pareto front of {sought}")
 }
 
 /// Says where the molecules of a front came from.
-fn origin_of_front(on_front: usize, found: &SearchCounts) -> Vec<String> {
-    let input = on_front as i64 - found.proposed_on_front;
-    vec![match (found.proposed, found.proposed_on_front) {
-        (0, _) => "all were in the input, nothing was proposed".to_owned(),
-        (proposed, 0) => {
-            let proposed = molecules(proposed, "proposed ");
-            format!("all were in the input, and none of the {proposed} is on it")
-        }
-        (proposed, members) => {
-            let proposed = molecules(proposed, "");
-            if input == 0 {
-                return vec![format!(
-                    "none was in the input, all are among the {proposed} proposed"
-                )];
-            }
-            format!("{input} were in the input, {members} are among the {proposed} proposed")
-        }
-    }]
+fn origin_of_front(on_front: i64, found: &SearchCounts) -> Vec<String> {
+    let of_source = match (on_front, on_front - found.proposed_on_front) {
+        (0, _) => return vec![],
+        (_, 0) => "none was in the source".to_owned(),
+        (1, _) => "it was in the source".to_owned(),
+        (all, some) if some == all => "all were in the source".to_owned(),
+        (_, 1) => "1 was in the source".to_owned(),
+        (_, some) => format!("{some} were in the source"),
+    };
+    let proposed = match (found.proposed, found.proposed_on_front) {
+        (0, _) => "nothing was proposed".to_owned(),
+        (1, 0) => "and the only proposed molecule is not on it".to_owned(),
+        (1, _) => "the only proposed molecule is on it".to_owned(),
+        (all, 0) => format!("and none of the {all} proposed molecules is on it"),
+        (all, some) => format!("{some} of the {all} proposed molecules {} on it", are(some)),
+    };
+    vec![format!("{of_source}, {proposed}")]
+}
+
+fn are(count: i64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 /// Says how many molecules failed; none if none did.
@@ -205,3 +227,6 @@ fn molecules(count: i64, kind: &str) -> String {
 fn with_unit(value: f64, unit: &str) -> String {
     format!("{value:.6} {unit}").trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

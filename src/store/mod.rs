@@ -48,6 +48,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
@@ -60,6 +61,8 @@ static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 
 /// Name of the database file in a run directory.
 pub const FILE: &str = "moldflow.db";
+/// Name of its write-ahead log; empty or absent once all is in the database.
+pub const LOG: &str = "moldflow.db-wal";
 
 /// The database of a run.
 pub struct Store {
@@ -200,7 +203,7 @@ impl Store {
         // The note first: the database may be ahead of it, but not behind.
         let noted = seal::read(dir);
         let path = dir.join(FILE);
-        let options = options(&path).read_only(true);
+        let options = options(&path).read_only(true).immutable(is_archived(dir));
         let mut store = Self::opened(path, options).await?;
         store.refuse_other_versions().await?;
         store.check_end(noted).await?;
@@ -331,6 +334,13 @@ async fn migrate(db: &mut SqliteConnection, path: &Path) -> Result<(), StoreErro
         MigrateError::VersionMissing(_) => StoreError::Newer { path },
         source => StoreError::Migrate { path, source },
     })
+}
+
+/// Returns true if nobody writes the database in `dir`, and this process may not: SQLite could then not
+/// make the files by which readers and writers agree.
+fn is_archived(dir: &Path) -> bool {
+    let log = fs::metadata(dir.join(LOG)).map_or(0, |log| log.len());
+    log == 0 && access(dir, Access::WRITE_OK).is_err()
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -2,6 +2,7 @@
 
 mod bonds;
 mod crossover;
+mod depiction;
 mod edit;
 mod geometry;
 mod identity;

@@ -40,21 +40,20 @@ fn every_bad_campaign_is_refused_as_its_snapshot_says() {
 }
 
 #[test]
-fn every_fault_has_a_place_and_status_one() {
+fn every_fault_has_a_place_a_page_and_status_one() {
     for file in bad_files() {
         let output = check(&file);
-        let faults = output
-            .err
-            .lines()
-            .filter(|line| line.starts_with("error: "))
-            .count();
-        let places = output
-            .err
-            .lines()
-            .filter(|line| line.starts_with("  --> "))
-            .count();
+        let count = |start: &str| {
+            output
+                .err
+                .lines()
+                .filter(|line| line.starts_with(start))
+                .count()
+        };
+        let faults = count("error: ");
         assert!(faults > 0, "{file}");
-        assert_eq!(faults, places, "{file}");
+        assert_eq!(count("  --> "), faults, "{file}");
+        assert_eq!(count("  page: "), faults, "{file}");
         assert_eq!(output.code, Some(1), "{file}");
     }
 }

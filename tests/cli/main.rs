@@ -7,6 +7,7 @@ mod bad_campaigns;
 mod commands;
 mod compare;
 mod init;
+mod pages;
 mod shell;
 mod simulate;
 mod sites;

@@ -6,5 +6,6 @@ mod support;
 mod browser;
 mod chart;
 mod compare;
+mod costs;
 mod html;
 mod page;

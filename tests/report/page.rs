@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::costs::assert_costs;
 use crate::html::{assert_inert, field, table, text};
 use crate::support::{Campaign, Engine, on, rows, wait, wait_until};
 use moldflow::config::campaign::Overrides;
@@ -61,6 +62,7 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     assert!((shown - mean).abs() < 1e-6, "{shown} {mean}");
 
     assert_stages(&page, &run_dir);
+    assert_costs(&page, &run_dir, &computed);
 }
 
 /// Requires that the table of the best molecules has these rows of an export.
@@ -77,7 +79,7 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
                 627.509_474 * number(row, "atomization_energy_hartree")
             ),
             if is_initial {
-                "input".into()
+                "source".into()
             } else {
                 row["batch"].clone()
             },
@@ -332,7 +334,7 @@ fn hostile_text_stays_text() {
     assert_eq!(field(&page, "objective"), format!("lowest {hostile}, <eV>"));
     assert_eq!(
         table(&page, "best_table")[1][1..4],
-        [hostile, "-1.000000", "input"]
+        [hostile, "-1.000000", "source"]
     );
     let (_, shown) = page.split_once("<pre>").unwrap();
     let shown = text(shown.split_once("</pre>").unwrap().0);
@@ -371,9 +373,9 @@ fn the_verdict_says_where_the_best_molecule_came_from_and_what_failed() {
     records.extend(evaluation(12, "CCCC", Err(failure)));
     let interrupted = "the run was interrupted and can be resumed";
     assert_eq!(
-        field(&made("input", energy(), records.clone()), "verdict"),
+        field(&made("source", energy(), records.clone()), "verdict"),
         format!(
-            "So far the best of 2 computed molecules is CC at -2.000000 hartree: it was in the input, and \
+            "So far the best of 2 computed molecules is CC at -2.000000 hartree: it was in the source, and \
              the only proposed molecule does not beat it; 1 of 3 molecules failed (1 exit), and a better \
              one may be among them; {interrupted}."
         )
@@ -385,7 +387,7 @@ fn the_verdict_says_where_the_best_molecule_came_from_and_what_failed() {
         field(&page, "verdict"),
         format!(
             "So far the best of 3 computed molecules is CCCCC at -2.500000 hartree: it was proposed in \
-             batch 1, the only one of 2 proposed molecules better than the best of the input, -2.000000 \
+             batch 1, the only one of 2 proposed molecules better than the best of the source, -2.000000 \
              hartree; the model had predicted -1.320000 ± 0.250000, 4.7 standard deviations away: look at \
              it before believing it; 1 of 4 molecules failed (1 exit), and a better one may be among them; \
              {interrupted}."

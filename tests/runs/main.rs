@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archived;
 mod binary;
 mod budgets;
 mod cache;

@@ -1,4 +1,4 @@
-//! Notifications: the command of the user is told of each event once, and can do a run no harm.
+//! Notifications: the command of the user receives each event once, and can do a run no harm.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,16 +13,20 @@ const TELL: &str = "#!/bin/sh\nhere=$(dirname \"$0\")\ncat >> \"$here/told\"\nec
 /// A campaign with these settings of notifications, and a program `tell` beside it.
 fn notifying(settings: &str) -> Campaign {
     let campaign = Campaign::of_a_program();
-    let tell = campaign.path("tell");
-    fs::write(&tell, TELL).unwrap();
-    fs::set_permissions(&tell, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&campaign, "tell", TELL);
     campaign.with(
         "stop: {evaluations: 6",
         &format!("notify: {settings}\nstop: {{evaluations: 6"),
     )
 }
 
-/// Objects that the command was told.
+fn write_program(campaign: &Campaign, name: &str, text: &str) {
+    let path = campaign.path(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Objects that the command received.
 fn told(campaign: &Campaign) -> Vec<Value> {
     let text = fs::read_to_string(campaign.path("told")).unwrap_or_default();
     text.lines()
@@ -136,11 +140,12 @@ fn a_command_that_fails_or_hangs_is_a_notice_in_the_log() {
 
     for (command, why) in [
         ("[sleep, '1000']", "sleep"),
-        ("[./no-such-program]", "no-such-program"),
+        ("[./no-interpreter]", "no-interpreter"),
     ] {
         let campaign = notifying(&format!(
             "{{command: {command}, events: [end], timeout: 1s}}"
         ));
+        write_program(&campaign, "no-interpreter", "#!/no/such/interpreter\n");
         let run_dir = campaign.completed("run", &[]);
         let log = fs::read_to_string(run_dir.join("runtime.log")).unwrap();
         assert!(
@@ -173,4 +178,29 @@ fn notifications_are_no_part_of_a_campaign_that_results_depend_on() {
     assert_eq!(told(&campaign), Vec::<Value>::new());
     let check = run_to_end(moldflow(&["check"]).arg(&run_dir)).with_code(0);
     assert!(!check.out.contains("notify"), "{}", check.out);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_refused_before_a_run_but_not_when_one_is_resumed() {
+    let campaign = notifying("{command: [./tell], events: [end]}");
+    let run_dir = campaign.completed("run", &[]);
+    fs::remove_file(campaign.path("tell")).unwrap();
+    for command in ["check", "run"] {
+        let mut refused = moldflow(&[command, "campaign-file.yml"]);
+        let refused = run_to_end(refused.current_dir(campaign.path(""))).with_code(1);
+        let expected = "error: the program `./tell` of `notify` is not installed";
+        assert!(refused.err.starts_with(expected), "{}", refused.err);
+        assert!(
+            refused.err.contains("--> campaign-file.yml:"),
+            "{}",
+            refused.err
+        );
+        assert!(
+            refused.err.contains("page: docs/watching.md#notifications"),
+            "{}",
+            refused.err
+        );
+    }
+    on(&run_dir, &["resume", "--set", "stop.evaluations=10"]).with_code(0);
+    assert!(told(&campaign).len() == 1, "its end could not be sent");
 }

@@ -84,7 +84,7 @@ impl Monitor {
         if self.rest.is_some_and(|rest| Instant::now() < rest) {
             return Ok(());
         }
-        let files = [store::FILE, "moldflow.db-wal"].map(|name| signature(&self.dir.join(name)));
+        let files = [store::FILE, store::LOG].map(|name| signature(&self.dir.join(name)));
         if self.files == files {
             return Ok(());
         }
@@ -109,9 +109,8 @@ impl Monitor {
             view.forget_ended(&self.plan, &self.site);
         }
         for task in store.ended_tasks(&since).await? {
-            if let Some(lane) = view.lane_mut(&self.plan, task.method.as_deref()) {
-                lane.timeline.add(task.started, task.finished);
-            }
+            let method = task.method.as_deref();
+            view.add_ended(&self.plan, method, task.started, task.finished);
         }
         for evaluation in store.ended_evaluations(&since).await? {
             let has_value = evaluation.objective.is_some() || view.summary.run.objectives.len() > 1;

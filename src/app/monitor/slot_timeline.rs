@@ -65,7 +65,8 @@ impl SlotTimeline {
                 let common = to.min(begin + self.span as f64) - from.max(begin);
                 (common > 0.0).then(|| *busy as f64 * common / self.span as f64)
             });
-            shares.sum::<f64>() / length
+            // The sum of nothing is -0.
+            (0.0 + shares.sum::<f64>()) / length
         };
         (0..count).map(part).collect()
     }

@@ -56,12 +56,12 @@ pub struct SlotLane {
     /// Slots of the partition; None if only an allocation determines them.
     pub slots: Option<usize>,
     /// Busy time of the tasks that have ended.
-    pub(super) timeline: SlotTimeline,
+    timeline: SlotTimeline,
 }
 
 impl RunView {
     /// Returns the view of a run of which only the summary is known.
-    pub(super) fn empty(dir: &Path, summary: Summary, plan: &Plan, site: &Site) -> Self {
+    pub(crate) fn empty(dir: &Path, summary: Summary, plan: &Plan, site: &Site) -> Self {
         let created = summary.run.created;
         Self {
             dir: dir.to_owned(),
@@ -96,8 +96,15 @@ impl RunView {
         };
     }
 
+    /// Adds the time of a task of a method that has ended, milliseconds since the Unix epoch.
+    pub(crate) fn add_ended(&mut self, plan: &Plan, method: Option<&str>, from: i64, to: i64) {
+        if let Some(lane) = self.lane_mut(plan, method) {
+            lane.timeline.add(from, to);
+        }
+    }
+
     /// Returns the lane of a method.
-    pub(super) fn lane_mut(&mut self, plan: &Plan, method: Option<&str>) -> Option<&mut SlotLane> {
+    fn lane_mut(&mut self, plan: &Plan, method: Option<&str>) -> Option<&mut SlotLane> {
         let method = plan.methods.get(method?)?;
         let topic = method.kind.topic();
         let mut lanes = self.lanes.iter_mut();
@@ -105,7 +112,7 @@ impl RunView {
     }
 
     /// Sets the numbers of busy slots and the beginnings of their tasks.
-    pub(super) fn set_running(&mut self, plan: &Plan, running: Vec<RunningTask>) {
+    pub(crate) fn set_running(&mut self, plan: &Plan, running: Vec<RunningTask>) {
         self.lanes.iter_mut().for_each(|lane| lane.begun.clear());
         for task in &running {
             let started = task.started.unwrap_or(self.last_event);

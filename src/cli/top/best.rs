@@ -75,7 +75,7 @@ fn cells(
         )));
     }
     cells.push(right(match row.batch {
-        0 => "input".to_owned(),
+        0 => "source".to_owned(),
         batch => batch.to_string(),
     }));
     cells

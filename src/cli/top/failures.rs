@@ -20,8 +20,15 @@ pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
         let text = Paragraph::new("no attempt has failed").style(context.palette.dim());
         return text.render(context.area, buffer);
     }
-    let failures = view.failures.iter().skip(context.scrolled);
+    let skipped = if context.is_alone {
+        0
+    } else {
+        context.scrolled
+    };
+    let failures = view.failures.iter().skip(skipped);
     let lines = failures.flat_map(|failure| lines(failure, view.at, context));
+    // Alone, the panel scrolls through the lines of long messages.
+    let lines = lines.skip(context.scrolled - skipped);
     let lines: Vec<Line> = lines.take(usize::from(context.area.height)).collect();
     let text = Paragraph::new(lines);
     match context.is_alone {
@@ -30,14 +37,28 @@ pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
     }
 }
 
+/// Returns the number of rows by which the panel can be scrolled: lines if it is alone, else failures.
+pub(super) fn length(view: &RunView, is_alone: bool) -> usize {
+    match is_alone {
+        true => view
+            .failures
+            .iter()
+            .map(|failure| 1 + message(failure).len())
+            .sum(),
+        false => view.failures.len(),
+    }
+}
+
+/// Returns the lines of a message that are not empty.
+fn message(failure: &FailureRow) -> Vec<&str> {
+    let lines = failure.message.lines();
+    lines.filter(|line| !line.trim().is_empty()).collect()
+}
+
 /// Returns a line about the attempt and its message: all of it, or its last line beside other
 /// panels.
 fn lines(failure: &FailureRow, now: i64, context: PanelContext) -> Vec<Line<'static>> {
-    let message: Vec<&str> = failure
-        .message
-        .lines()
-        .filter(|l| !l.trim().is_empty())
-        .collect();
+    let message = message(failure);
     let shown = match context.is_alone {
         true => message.as_slice(),
         false => &message[message.len().saturating_sub(1)..],

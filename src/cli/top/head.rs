@@ -16,6 +16,16 @@ use crate::report::RunState;
 use crate::task::StoppedBy;
 
 pub(super) fn draw(view: &RunView, area: Rect, palette: Palette, buffer: &mut Buffer) {
+    for (line, row) in lines(view, area.width, palette)
+        .into_iter()
+        .zip(area.rows())
+    {
+        line.render(row, buffer);
+    }
+}
+
+/// Returns the lines for a terminal of this width: two, or three where the second would be cut.
+pub(super) fn lines(view: &RunView, width: u16, palette: Palette) -> Vec<Line<'static>> {
     let state = match view.state {
         RunState::Running => palette.best(),
         RunState::Interrupted => palette.failure(),
@@ -37,11 +47,14 @@ pub(super) fn draw(view: &RunView, area: Rect, palette: Palette, buffer: &mut Bu
             visible(&view.dir.file_name().unwrap_or_default().to_string_lossy())
         )),
     ]);
-    let mut words = vec![core_hours(view), elapsed(view)];
-    words.extend(time_left(view).or_else(|| end(view)));
-    let lines = [first, Line::from(words.join("; "))];
-    for (line, row) in lines.into_iter().zip(area.rows()) {
-        line.render(row, buffer);
+    let used = format!("{}; {}", core_hours(view), elapsed(view));
+    let Some(end) = time_left(view).or_else(|| end(view)) else {
+        return vec![first, Line::from(used)];
+    };
+    let second = Line::from(format!("{used}; {end}"));
+    match second.width() <= usize::from(width) {
+        true => vec![first, second],
+        false => vec![first, Line::from(used), Line::from(end)],
     }
 }
 

@@ -13,6 +13,8 @@ mod search;
 mod slots;
 mod style;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use clap::Args;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::terminal::Terminal;
+use ratatui_core::text::Span;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -84,12 +87,27 @@ async fn print_once(arguments: &TopArguments) -> Result<ExitStatus, CommandError
     let area = Rect::new(0, 0, columns, rows);
     let mut buffer = Buffer::empty(area);
     Screen::new(Palette::from_environment()).draw(monitor.view(), area, &mut buffer);
-    let lines = buffer.content().chunks(usize::from(columns)).map(|cells| {
-        let line: String = cells.iter().map(|cell| cell.symbol()).collect();
+    print(&text(&buffer))?;
+    Ok(ExitStatus::Finished)
+}
+
+/// Returns the lines of a picture, without blanks at their ends.
+fn text(buffer: &Buffer) -> String {
+    let rows = buffer.content().chunks(usize::from(buffer.area.width));
+    let lines = rows.map(|cells| {
+        let mut line = String::new();
+        // A letter of two columns has an empty cell behind it.
+        let mut covered = 0;
+        for cell in cells {
+            if covered == 0 {
+                line.push_str(cell.symbol());
+                covered = Span::raw(cell.symbol()).width();
+            }
+            covered = covered.saturating_sub(1);
+        }
         format!("{}\n", line.trim_end())
     });
-    print(&lines.collect::<String>())?;
-    Ok(ExitStatus::Finished)
+    lines.collect()
 }
 
 /// Draws the run each second until the user quits.

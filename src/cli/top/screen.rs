@@ -6,7 +6,7 @@ use ratatui_core::text::{Line, Span};
 use ratatui_core::widgets::Widget;
 use ratatui_widgets::block::Block;
 use ratatui_widgets::clear::Clear;
-use ratatui_widgets::paragraph::Paragraph;
+use ratatui_widgets::paragraph::{Paragraph, Wrap};
 
 use super::keys::Key;
 use super::style::Palette;
@@ -123,14 +123,15 @@ impl Screen {
         if area.width < LEAST.0 || area.height < LEAST.1 {
             let (width, height) = LEAST;
             let text = format!(
-                "{} x {} cells are too few: {width} x {height} are needed; q quits",
+                "{width} x {height} are needed: {} x {} cells are too few; q quits",
                 area.width, area.height
             );
-            return Paragraph::new(text).render(area, buffer);
+            let text = Paragraph::new(text).wrap(Wrap { trim: true });
+            return text.render(area, buffer);
         }
         self.bound_scrolling(view);
         let rows = [
-            Constraint::Length(2),
+            Constraint::Length(head::lines(view, area.width, self.palette).len() as u16),
             Constraint::Min(0),
             Constraint::Length(1),
         ];
@@ -156,10 +157,10 @@ impl Screen {
     fn bound_scrolling(&mut self, view: &RunView) {
         let lengths = [
             0,
-            view.running.len(),
+            slots::length(view),
             view.best.len(),
             view.queue.len(),
-            view.failures.len(),
+            failures::length(view, self.is_alone),
         ];
         for (scrolled, length) in self.scrolled.iter_mut().zip(lengths) {
             *scrolled = (*scrolled).min(length.saturating_sub(1));

@@ -23,7 +23,8 @@ const TALLEST: u16 = 6;
 
 pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
     let area = context.area;
-    let lanes = view.lanes.len().max(1) as u16;
+    let (shown, skipped) = scrolled(view, context);
+    let lanes = shown.len().max(1) as u16;
     let tasks = match view.state {
         RunState::Running => (view.running.len() as u16).min(area.height / 3),
         RunState::Interrupted | RunState::Finished => 0,
@@ -31,7 +32,7 @@ pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
     let room = area.height.saturating_sub(tasks + 1);
     let tall = (room / lanes).saturating_sub(1).clamp(1, TALLEST);
     let mut row = area.y;
-    for lane in &view.lanes {
+    for lane in shown {
         if row + tall >= area.bottom() {
             break;
         }
@@ -57,8 +58,24 @@ pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
         row += 1;
     }
     if view.state == RunState::Running {
-        draw_running(view, context, row, buffer);
+        draw_running(view, context, row, skipped, buffer);
     }
+}
+
+/// Returns the number of rows by which the panel can be scrolled: lanes, then tasks.
+pub(super) fn length(view: &RunView) -> usize {
+    view.lanes.len() + view.running.len()
+}
+
+/// Returns the lanes that are shown, and the number of tasks that are skipped. Lanes that have room
+/// stay; where they have none, they are scrolled before the tasks are.
+fn scrolled(view: &RunView, context: PanelContext) -> (&[SlotLane], usize) {
+    let has_room = usize::from(context.area.height) > 2 * view.lanes.len();
+    let lanes = match has_room {
+        true => 0,
+        false => context.scrolled.min(view.lanes.len().saturating_sub(1)),
+    };
+    (&view.lanes[lanes..], context.scrolled - lanes)
 }
 
 fn draw_lane(
@@ -117,9 +134,15 @@ fn draw_bars(values: &[f64], full: f64, area: Rect, style: Style, buffer: &mut B
 }
 
 /// Draws a line for each task that runs, the one that has run longest first.
-fn draw_running(view: &RunView, context: PanelContext, first: u16, buffer: &mut Buffer) {
+fn draw_running(
+    view: &RunView,
+    context: PanelContext,
+    first: u16,
+    skipped: usize,
+    buffer: &mut Buffer,
+) {
     let area = context.area;
-    let tasks = view.running.iter().skip(context.scrolled);
+    let tasks = view.running.iter().skip(skipped);
     for (y, task) in (first..area.bottom()).zip(tasks) {
         let started = task.started.unwrap_or(view.at);
         let time = brief(Duration::from_millis(

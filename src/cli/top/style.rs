@@ -2,6 +2,8 @@
 
 use ratatui_core::style::{Color, Modifier, Style};
 
+use crate::cli::terminal::wants_colours;
+
 /// Styles by their meaning.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Palette {
@@ -9,11 +11,14 @@ pub(super) struct Palette {
 }
 
 impl Palette {
+    /// Returns the palette with colours or without.
+    pub fn new(has_colours: bool) -> Self {
+        Self { has_colours }
+    }
+
     /// Returns the palette; without colours if `NO_COLOR` is set.
     pub fn from_environment() -> Self {
-        Self {
-            has_colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        }
+        Self::new(wants_colours())
     }
 
     fn coloured(self, colour: Color) -> Style {

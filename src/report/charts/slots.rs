@@ -3,7 +3,7 @@
 use super::{CaptionPart, ChartData, Figure, ReportChart, WIDTH, layer};
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Mark};
-use crate::report::slots::{BINS, Clock, PartitionSlots, RunTimes, SlotUse};
+use crate::report::slots::{BINS, Clock, PartitionSlots, RunTimes, SlotCounts, SlotUse};
 use crate::store::AttemptSpan;
 
 pub(super) static CHART: ReportChart = ReportChart {
@@ -74,8 +74,9 @@ fn heading(partition: &ChartPartition) -> String {
     }
 }
 
-/// Times in which candidates waited: from the end of their batch to their submission, or to the next
-/// batch if that superseded them.
+/// Times in which molecules waited. Candidates: from the end of their batch to their submission, or to
+/// the next batch if that superseded them. Molecules of the source: from the first submission to their
+/// own.
 fn queued(data: &ChartData, clock: Clock) -> Vec<(i64, i64)> {
     let ends = data
         .batches
@@ -83,7 +84,12 @@ fn queued(data: &ChartData, clock: Clock) -> Vec<(i64, i64)> {
         .filter(|batch| batch.new_candidates > Some(0));
     let ends: Vec<(i64, i64)> = ends.filter_map(|b| Some((b.batch, b.finished?))).collect();
     let place = |batch| ends.binary_search_by_key(&batch, |end| end.0).ok();
+    let of_source = data.candidates.iter().filter(|row| row.batch == 0);
+    let first = of_source.filter_map(|row| row.submitted).min();
     let waited = data.candidates.iter().filter_map(|row| {
+        if row.batch == 0 {
+            return Some((first?, row.submitted?));
+        }
         let place = place(row.batch)?;
         let superseded = || ends.get(place + 1).map(|end| end.1);
         let to = match row.status.as_str() {
@@ -96,7 +102,7 @@ fn queued(data: &ChartData, clock: Clock) -> Vec<(i64, i64)> {
 }
 
 /// Areas of the uses, one upon the other.
-fn chart(uses: &[[f64; 8]], clock: Clock) -> String {
+fn chart(uses: &[SlotCounts], clock: Clock) -> String {
     let most = uses.iter().map(|part| part.iter().sum::<f64>());
     let most = most.fold(0.0, f64::max).ceil() as usize;
     let seconds = (clock.end - clock.begin) as f64 / 1000.0;
@@ -148,7 +154,7 @@ fn chart(uses: &[[f64; 8]], clock: Clock) -> String {
 }
 
 /// Share of each use in words.
-fn shares(uses: &[[f64; 8]]) -> Vec<CaptionPart> {
+fn shares(uses: &[SlotCounts]) -> Vec<CaptionPart> {
     let sum = |n: usize| uses.iter().map(|part| part[n]).sum::<f64>();
     let all: f64 = (0..SlotUse::ALL.len()).map(sum).sum();
     let shares = SlotUse::ALL.into_iter().enumerate();
@@ -156,8 +162,12 @@ fn shares(uses: &[[f64; 8]]) -> Vec<CaptionPart> {
     let shares = shares.filter(|(share, _)| *share >= 0.5);
     let words = shares.map(|(share, slot_use)| format!("{share:.0} % {}", slot_use.words()));
     let words = words.collect::<Vec<_>>().join(", ");
-    vec![CaptionPart {
-        class: "shares",
-        text: format!("Of the time of the slots: {words}."),
-    }]
+    // Tasks that took no time, in slots that only an allocation tells.
+    match words.as_str() {
+        "" => vec![],
+        words => vec![CaptionPart {
+            class: "shares",
+            text: format!("Of the time of the slots: {words}."),
+        }],
+    }
 }

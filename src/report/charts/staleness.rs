@@ -38,7 +38,7 @@ fn draw(data: &ChartData) -> Vec<Figure> {
         layers: vec![layer("candidates", "searched", Mark::Bar, points.collect())],
     };
     let text = match most {
-        0 => format!("Each of the {all} candidates was sent off before its model missed a result."),
+        0 => "Every candidate was sent off before its model missed a result.".to_owned(),
         _ => format!(
             "When a candidate was sent off, its model lacked {median} of the results that were there by \
              then (median), {most} at most; {fresh} of {all} candidates were judged by a model that knew all."
@@ -70,4 +70,81 @@ fn newer_results(data: &ChartData) -> Vec<usize> {
         Some(before(row.submitted?).saturating_sub(before(*begun)))
     });
     newer.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::report::fixtures::{evaluated, gap};
+    use crate::store::{BatchRow, CandidateRow};
+
+    fn row(batch: i64, submitted: i64, finished: i64, value: Option<f64>) -> CandidateRow {
+        CandidateRow {
+            submitted: Some(submitted),
+            finished: Some(finished),
+            ..evaluated(batch, 0, "C", value)
+        }
+    }
+
+    fn batch(batch: i64, started: i64) -> BatchRow {
+        BatchRow {
+            batch,
+            started,
+            finished: Some(started + 1),
+            observations: 0,
+            new_candidates: Some(1),
+            metrics: BTreeMap::new(),
+        }
+    }
+
+    fn drawn<T>(candidates: &[CandidateRow], use_of: impl FnOnce(&ChartData) -> T) -> T {
+        use_of(&ChartData {
+            objectives: &[gap()],
+            candidates,
+            evaluated: candidates.iter().collect(),
+            batches: &[batch(1, 100), batch(2, 200)],
+            spans: &[],
+            pauses: &[],
+            partitions: &[],
+            has_ended: true,
+            at: 1000,
+        })
+    }
+
+    #[test]
+    fn results_between_the_fit_and_the_submission_are_counted() {
+        let candidates = [
+            // The source: ends at 50, 110 and 120; the failure at 130 is no result.
+            row(0, 0, 50, Some(1.0)),
+            row(0, 0, 110, Some(1.0)),
+            row(0, 0, 120, Some(1.0)),
+            row(0, 0, 130, None),
+            // The model of batch 1 was fitted at 100: nothing is newer at 105, one result at 115, and two
+            // at 150; a candidate that failed was judged by a model too.
+            row(1, 105, 210, Some(2.0)),
+            row(1, 115, 300, Some(2.0)),
+            row(1, 150, 400, None),
+            // That of batch 2 at 200: one, that of 210.
+            row(2, 220, 500, Some(3.0)),
+        ];
+        assert_eq!(drawn(&candidates, newer_results), [0, 1, 2, 1]);
+        let caption = drawn(&candidates, |data| {
+            draw(data).remove(0).caption.remove(0).text
+        });
+        assert!(
+            caption.contains("its model lacked 1 of the results"),
+            "{caption}"
+        );
+        assert!(
+            caption.contains("2 at most; 1 of 4 candidates were"),
+            "{caption}"
+        );
+    }
+
+    #[test]
+    fn molecules_of_the_source_have_no_model() {
+        assert!(drawn(&[row(0, 0, 50, Some(1.0))], |data| draw(data).is_empty()));
+    }
 }
