@@ -6,5 +6,6 @@ mod support;
 mod book;
 mod database;
 mod extending;
+mod gallery;
 mod python;
 mod settings;
