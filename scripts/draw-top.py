@@ -41,7 +41,7 @@ def finished_run(program, folder):
     run_dir = Path(folder) / "run"
     campaign = PACKAGE / "campaigns/qm9-atomization.yml"
     options = ["--schedule", "batch", "--run-dir", str(run_dir), "--quiet"]
-    subprocess.run([program, "run", str(campaign), *options], check=True)
+    subprocess.run([program, "run", str(campaign), *options], check=True, stdout=subprocess.DEVNULL)
     return run_dir
 
 

@@ -14,11 +14,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Pages in `docs`, by name.
+/// Pages in `docs` and `docs/decisions`, by their paths in `docs`.
 fn pages() -> BTreeSet<String> {
-    let entries = fs::read_dir(root().join("docs")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".md")).collect()
+    let pages_in = |folder: &'static str| {
+        let entries = fs::read_dir(root().join("docs").join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter(|name| name.ends_with(".md"));
+        names.map(move |name| format!("{folder}{name}"))
+    };
+    pages_in("").chain(pages_in("decisions/")).collect()
 }
 
 /// Targets of the links in a Markdown text, outside of code.
