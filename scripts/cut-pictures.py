@@ -15,16 +15,17 @@ report, title, target = sys.argv[1:]
 page = Path(report).read_text()
 XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 CARD, HEIGHT = 240, 200
+# Letters that fit below a drawing.
+LONGEST = 32
 
+colours = re.search(r":root \{.*?\}", page, re.DOTALL).group().replace("color-scheme: light dark;", "")
 if title:
     charts = re.findall(r'<div class="wide">(<svg.*?</svg>)', page, re.DOTALL)
     chart = next(chart for chart in charts if f"<title>{title}" in chart)
     # Points that show a text under the pointer do not in an image.
     chart = re.sub(r'<circle class="spot".*?</circle>\n?', "", chart, flags=re.DOTALL)
-    colours = re.search(r":root \{.*?\}", page, re.DOTALL).group()
     rules = re.search(r"^svg \{.*?^\.bar \{.*?$", page, re.DOTALL | re.MULTILINE).group()
     style = f"<style>{colours}\n{rules}\nsvg {{ background: var(--paper); }}</style>"
-    style = style.replace("color-scheme: light dark;", "")
     chart = chart.replace("<svg", f"<svg {XMLNS}", 1).replace("</title>", f"</title>\n{style}", 1)
     Path(f"{target}.svg").write_text(chart + "\n")
 
@@ -38,9 +39,11 @@ for place, card in enumerate(cards):
     name = re.search(r"<h3>\d+\.(.*?)</h3>", card).group(1).strip()
     smiles = re.search(r"<code[^>]*>(.*?)</code>", card).group(1)
     unit = html.unescape(value[1]).partition(" / ")[2]
-    for line, text in enumerate([name or smiles, f"{value[2]} {html.escape(unit)}"]):
+    label = name if 0 < len(name) <= LONGEST else smiles
+    label = label if len(html.unescape(label)) <= LONGEST else ""
+    for line, text in enumerate([label, f"{value[2]} {html.escape(unit)}"]):
         drawn.append(f'<text x="{x + CARD // 2}" y="{168 + 20 * line}" text-anchor="middle">{text}</text>')
 size = f'viewBox="0 0 {CARD * len(cards)} {HEIGHT}" width="{CARD * len(cards)}" height="{HEIGHT}"'
 Path(f"{target}-best.svg").write_text(
     f'<svg {XMLNS} {size} style="background: #ffffff; color: #1c2330; font: 13px system-ui, sans-serif">\n'
-    + "\n".join(drawn) + "\n</svg>\n")
+    + f"<style>{colours}</style>\n" + "\n".join(drawn) + "\n</svg>\n")

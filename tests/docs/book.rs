@@ -190,3 +190,19 @@ fn transcripts_are_what_the_program_prints() {
         );
     }
 }
+
+#[test]
+fn mdbook_builds_the_book() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mdbook = Command::new("mdbook");
+    let built = mdbook.arg("build").arg(root().join("docs"));
+    let built = built.arg("--dest-dir").arg(folder.path()).output();
+    let built = built.expect("mdbook 0.5.4 (tests/requirements.txt) runs");
+    let told = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success() && !told.contains("WARN"), "{told}");
+    for page in pages().iter().filter(|page| *page != "SUMMARY.md") {
+        let page = page.replace("README.md", "index.md");
+        let html = folder.path().join(page).with_extension("html");
+        assert!(html.exists(), "{}", html.display());
+    }
+}

@@ -34,7 +34,9 @@ fn every_picture_is_shown_and_made_by_the_script() {
         let shown = format!("(images/gallery/{name}.svg)");
         assert!(PAGE.contains(&shown), "{name}");
         let campaign = name.strip_suffix("-best").unwrap_or(&name);
-        let made = PICTURES.lines().any(|line| line.starts_with(&format!("{campaign}|")));
+        let made = PICTURES
+            .lines()
+            .any(|line| line.starts_with(&format!("{campaign}|")));
         assert!(made, "{name}");
     }
 }
