@@ -15,7 +15,7 @@ use crate::app::error::CommandError;
 use crate::app::job_chain::{ChainedJob, JobChain};
 use crate::app::run_dir;
 use crate::config::site::Submit;
-use crate::report::{self, RunState, SlotUse};
+use crate::report::{self, BusySlots, RunState};
 use crate::store;
 
 #[derive(Args)]
@@ -75,7 +75,7 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
         let all = partition.slot_count(&loaded.site.node);
-        SlotUse {
+        BusySlots {
             partition: name.clone(),
             busy: busy.get(name.as_str()).copied().unwrap_or(0),
             slots: all,

@@ -39,7 +39,7 @@ impl RunState {
 
 /// Slots of a partition at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotUse {
+pub struct BusySlots {
     /// Name of the partition.
     pub partition: String,
     /// Number of slots in use.
@@ -62,7 +62,7 @@ pub fn status_json(
     summary: &Summary,
     state: RunState,
     level_of_theory: &str,
-    slots: &[SlotUse],
+    slots: &[BusySlots],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());

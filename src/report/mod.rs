@@ -20,7 +20,7 @@ mod view;
 
 pub(crate) use export::{Destination, ExportFormat, ExportSummary, export};
 pub use json::RunState;
-pub(crate) use json::{SlotUse, best_json, final_json, status_json};
+pub(crate) use json::{BusySlots, best_json, final_json, status_json};
 pub(crate) use page::FILE;
 pub use page::{PageContext, RunOrigin, page};
 pub(crate) use records::{write_page, write_records};

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::json::{RunState, SlotUse};
+use super::json::{BusySlots, RunState};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
@@ -165,7 +165,7 @@ pub fn status_text(
     summary: &Summary,
     state: RunState,
     level_of_theory: &str,
-    slots: &[SlotUse],
+    slots: &[BusySlots],
     tasks: &[NamedCount],
     width: Option<u16>,
 ) -> String {
@@ -203,7 +203,7 @@ pub fn status_text(
         .map_or_else(String::new, |b| format!(", newest batch {b}"));
     lines.push(format!("queue         {} waiting{newest}", counts.queued));
     lines.push(format!("in flight     {}", counts.in_flight));
-    for SlotUse {
+    for BusySlots {
         partition,
         busy,
         slots,
