@@ -32,15 +32,7 @@ pub struct NewCampaign {
     /// Number of molecules that a search begins with.
     pub initial: usize,
     /// The property of the campaign; None for the atomization energy, which needs none.
-    pub property: Option<String>,
-    /// Expression of the property.
-    pub expression: String,
-    /// Unit of the property.
-    pub unit: String,
-    /// Name of the property in tables.
-    pub label: String,
-    /// `minimize` or `maximize`.
-    pub direction: String,
+    pub property: Option<NewProperty>,
     /// The property that stages compute.
     pub computed: String,
     /// `qm9`, or a file relative to that of the campaign.
@@ -61,6 +53,21 @@ pub struct NewCampaign {
     pub is_nwchem: bool,
     /// Timeout of a simulation.
     pub timeout: String,
+}
+
+/// A property of the template, and its direction.
+#[derive(Serialize)]
+pub struct NewProperty {
+    /// Name in the campaign.
+    pub name: &'static str,
+    /// Expression over the quantities of the method `compute`.
+    pub expression: &'static str,
+    /// Unit of its values.
+    pub unit: &'static str,
+    /// Name in tables.
+    pub label: &'static str,
+    /// `minimize` or `maximize`.
+    pub direction: &'static str,
 }
 
 impl NewCampaign {

@@ -32,7 +32,7 @@ pub enum ShareError {
     },
     /// The launcher needs the names of nodes, and only their number is known.
     #[error(
-        "`mpiexec_command` of site `{site}` names `{{{{{variable}}}}}`, but the batch system tells only how many nodes there are"
+        "`mpiexec_command` of site `{site}` names `{{{{{variable}}}}}`, but the scheduler tells only how many nodes there are"
     )]
     NoNames {
         /// Name of the site.
@@ -140,7 +140,7 @@ mod tests {
         site.mpiexec_command = Some("mpirun --host {{ hosts }} -n {{total_ranks}}".into());
         assert_eq!(
             why(&site, Nodes::Counted(4)),
-            "`mpiexec_command` of site `theta` names `{{hosts}}`, but the batch system tells only how many nodes there are"
+            "`mpiexec_command` of site `theta` names `{{hosts}}`, but the scheduler tells only how many nodes there are"
         );
         site.mpiexec_command = None;
         assert_eq!(

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::terminal::say;
 use super::{ExitStatus, print};
 use crate::app::error::CommandError;
-use crate::app::new_campaign::NewCampaign;
+use crate::app::new_campaign::{NewCampaign, NewProperty};
 use crate::chem::qm9::Qm9;
 use crate::config::source::QM9;
 use crate::config::survey::{Survey, survey};
@@ -127,7 +127,7 @@ fn campaign(
     engine: Engine,
     (molecules, space): (&str, &Survey),
 ) -> NewCampaign {
-    let (property, expression, unit, label, direction) = aim.property();
+    let property = aim.property();
     let (engine_note, timeout) = match engine {
         Engine::Gfn2 => ("  # GFN2-xTB at an MMFF94 geometry, built in", "2m"),
         Engine::Xtb => ("  # GFN2-xTB, relaxed; needs the program xtb", "10m"),
@@ -148,12 +148,10 @@ fn campaign(
         site_is_local: arguments.site == "local",
         search: mode == Mode::Search,
         initial: space.molecules.min(MOST_INITIAL),
-        property: property.map(str::to_owned),
-        expression: expression.to_owned(),
-        unit: unit.to_owned(),
-        label: label.to_owned(),
-        direction: direction.to_owned(),
-        computed: property.unwrap_or("atomization_energy").to_owned(),
+        computed: (property.as_ref())
+            .map_or("atomization_energy", |property| property.name)
+            .to_owned(),
+        property,
         source: match molecules {
             QM9 => QM9.to_owned(),
             path => quoted(&source_of(path, &arguments.file)),
@@ -201,39 +199,26 @@ fn ring_sizes(space: &Survey) -> String {
 }
 
 impl Aim {
-    /// Name, expression, unit and label of the property, and its direction.
-    fn property(
-        self,
-    ) -> (
-        Option<&'static str>,
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static str,
-    ) {
+    /// The property with its direction; None for the atomization energy, which needs none.
+    fn property(self) -> Option<NewProperty> {
+        let gap = |direction| NewProperty {
+            name: "gap",
+            expression: "compute.gap",
+            unit: "eV",
+            label: "HOMO-LUMO gap",
+            direction,
+        };
         match self {
-            Self::AtomizationEnergy => (None, "", "", "", ""),
-            Self::LowestGap => (
-                Some("gap"),
-                "compute.gap",
-                "eV",
-                "HOMO-LUMO gap",
-                "minimize",
-            ),
-            Self::HighestGap => (
-                Some("gap"),
-                "compute.gap",
-                "eV",
-                "HOMO-LUMO gap",
-                "maximize",
-            ),
-            Self::Dipole => (
-                Some("dipole"),
-                "compute.dipole",
-                "debye",
-                "dipole moment",
-                "maximize",
-            ),
+            Self::AtomizationEnergy => None,
+            Self::LowestGap => Some(gap("minimize")),
+            Self::HighestGap => Some(gap("maximize")),
+            Self::Dipole => Some(NewProperty {
+                name: "dipole",
+                expression: "compute.dipole",
+                unit: "debye",
+                label: "dipole moment",
+                direction: "maximize",
+            }),
         }
     }
 }

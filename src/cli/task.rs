@@ -1,5 +1,5 @@
 //! `moldflow task run`: computes one task, in a process and a directory of its own. `moldflow task
-//! serve`: computes one after another. `moldflow task exec`: starts one as a job of a batch system.
+//! serve`: computes one after another. `moldflow task exec`: starts one as a job of a scheduler.
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) enum TaskCommand {
     Run(TaskRunArguments),
     /// Do one task after another, each of a folder named by a line of the standard input
     Serve,
-    /// Start a task as a job of a batch system, and keep how it ends
+    /// Start a task as a job of a scheduler, and keep how it ends
     Exec(TaskExecArguments),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct TaskRunArguments {
 }
 
 pub(super) fn run(command: &TaskCommand) -> Result<ExitStatus, CommandError> {
-    // A batch system or another host may have begun with its own mask.
+    // A scheduler or another host may have begun with its own mask.
     run_dir::keep_private();
     let interpreters = Rc::new(Interpreters::default());
     match command {
@@ -59,7 +59,7 @@ pub(super) fn run(command: &TaskCommand) -> Result<ExitStatus, CommandError> {
             let exit = exec::run_job(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Termination::Code(0) => Ok(ExitStatus::Finished),
-                // The rest is in `exit.json`; the batch system only has to see that it was no
+                // The rest is in `exit.json`; the scheduler only has to see that it was no
                 // success.
                 exit => Err(CommandError::new(format!("the task ended: {exit:?}"))),
             }

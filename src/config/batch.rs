@@ -14,7 +14,7 @@ use crate::text::memory::Amount;
 /// Parameters of the jobs of a partition's tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Batch {
-    /// The batch system's queue; its default one if not given.
+    /// The scheduler's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,
@@ -57,7 +57,7 @@ impl From<&Batch> for BatchParams {
 pub struct Submit {
     /// Scheduler to which the job is submitted.
     pub system: SchedulerKind,
-    /// The batch system's queue; its default one if not given.
+    /// The scheduler's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,

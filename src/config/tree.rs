@@ -139,7 +139,6 @@ pub fn parse(text: &Arc<Text>, diagnostics: &mut Diagnostics) -> Option<TreeNode
         // They are refused where a number is expected, with a place.
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         // Comments count against a small budget when they are kept.
-        emit_comments: false,
         // Nitrogen is not `no`.
         strict_booleans: true,
         // Each level takes kilobytes of stack, and that of a thread must not overflow.

@@ -84,7 +84,7 @@ impl TaskProgram for TaskRun {
             Termination::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
             Termination::Walltime => (
                 FailureKind::Walltime,
-                "ended by the batch system at its walltime".to_owned(),
+                "ended by the scheduler at its walltime".to_owned(),
             ),
             Termination::NodeLost(word) => (
                 FailureKind::NodeLost,
@@ -93,15 +93,15 @@ impl TaskProgram for TaskRun {
             // Not counted: a controller that lost its state cancels jobs with the same word.
             Termination::CancelledByHand => (
                 FailureKind::Lost,
-                "cancelled in the batch system, not by this program".to_owned(),
+                "cancelled in the scheduler, not by this program".to_owned(),
             ),
             Termination::Word(word) if word == "OUT_OF_MEMORY" => (
                 FailureKind::Memory,
-                "ended by the batch system for its use of memory".to_owned(),
+                "ended by the scheduler for its use of memory".to_owned(),
             ),
             Termination::Word(word) => (
                 FailureKind::Exit,
-                format!("the batch system says `{word}`, and there is no result"),
+                format!("the scheduler says `{word}`, and there is no result"),
             ),
             Termination::Unseen => (
                 FailureKind::Lost,

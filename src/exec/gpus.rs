@@ -14,7 +14,7 @@ pub struct TooFewGpus {
 }
 
 /// Returns the value of `VISIBLE` for each of `slots` slots: `each` GPUs, beginning after the first
-/// `taken` of a node. Where this process may only use some, as in a job of a batch system, they are
+/// `taken` of a node. Where this process may only use some, as in a job of a scheduler, they are
 /// those that `visible` names.
 ///
 /// # Errors

@@ -87,13 +87,13 @@ pub enum Termination {
     NotStarted(HostFault, String),
     /// A fault of the host keeps its files or its state from being read.
     Unread(HostFault, String),
-    /// The batch system ended it at its walltime.
+    /// The scheduler ended it at its walltime.
     Walltime,
-    /// The batch system lost its node or gave it to another job: its word.
+    /// The scheduler lost its node or gave it to another job: its word.
     NodeLost(String),
-    /// The batch system ended it at the request of somebody else.
+    /// The scheduler ended it at the request of somebody else.
     CancelledByHand,
-    /// The batch system reports its end in this word, and it left no files.
+    /// The scheduler reports its end in this word, and it left no files.
     Word(String),
     /// It is gone, and its end was not observed.
     Unseen,

@@ -81,7 +81,7 @@ pub struct SchedulerInfo {
 }
 
 impl SchedulerInfo {
-    /// Returns the info of a batch system, which is polled every 1 to 30 seconds.
+    /// Returns the info of a scheduler, which is polled every 1 to 30 seconds.
     pub const fn new(
         name: &'static str,
         clients: &'static [&'static str],

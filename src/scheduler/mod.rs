@@ -1,4 +1,4 @@
-//! Schedulers (batch systems): their commands, options, messages and batch scripts, one file each.
+//! Schedulers: their commands, options, messages and batch scripts, one file each.
 //!
 //! Nothing here starts a process: commands run through the caller's [`CommandHost`]. Profiles are
 //! checked against the same tables from which scripts and commands are made.

@@ -12,7 +12,7 @@ const MOST: usize = 1_000_000;
 /// Nodes of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nodes {
-    /// Their names, each once, in the batch system's order.
+    /// Their names, each once, in the scheduler's order.
     Named(Vec<String>),
     /// Only how many there are.
     Counted(usize),

@@ -109,7 +109,7 @@ impl Subject {
                 "set SLURM_CLUSTERS in the shell that starts moldflow",
             ),
             Self::Interactive => (
-                "would keep the batch system from taking the job and naming its id",
+                "would keep the scheduler from taking the job and naming its id",
                 "remove it",
             ),
             Self::Place => (

@@ -25,7 +25,7 @@ pub enum FailureKind {
     Scratch,
     /// The process ran past the method's timeout and was ended.
     Timeout,
-    /// The batch system ended the job at its walltime.
+    /// The scheduler ended the job at its walltime.
     Walltime,
     /// A node of the job was lost.
     NodeLost,

@@ -26,7 +26,7 @@ pub enum HostFault {
     ReadOnly,
 }
 
-/// Beyond the statuses that shells, batch systems and Rust's panics use.
+/// Beyond the statuses that shells, schedulers and Rust's panics use.
 const FIRST_EXIT_CODE: u8 = 170;
 
 impl HostFault {

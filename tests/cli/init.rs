@@ -52,6 +52,7 @@ fn four_answers_make_a_campaign_that_passes_its_check() {
         "elements: [C, O, Br]",
         "max_heavy_atoms: 4",
         "allowed_ring_sizes: [4]",
+        "forbid: [\"[r3,r4]=,:*\"",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -119,7 +119,7 @@ pub struct AllocationBackend {
     params: AllocationParams,
     /// Runs the clients.
     local: LocalExecutor,
-    /// Variables of the batch system.
+    /// Variables of the scheduler.
     env: Vec<(String, String)>,
     probe: Option<NodeProbe>,
     reports: UnboundedSender<Report>,

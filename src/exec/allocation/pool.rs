@@ -7,7 +7,7 @@ use crate::task::Token;
 /// The nodes that a partition has in a batch job.
 #[derive(Clone, Debug)]
 pub struct NodePool {
-    /// Tasks on each node that is not lost, in the batch system's order.
+    /// Tasks on each node that is not lost, in the scheduler's order.
     nodes: Vec<(String, usize)>,
     nodes_per_task: usize,
     tasks_per_node: usize,

@@ -13,7 +13,7 @@ use crate::task::Launch;
 
 /// Time limit of the launcher that runs `echo`.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Pauses between tries: the batch system may be busy for a moment, or not know yet that what
+/// Pauses between tries: the scheduler may be busy for a moment, or not know yet that what
 /// failed has ended.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 /// Not an exit status: a launcher that lost the node it was to start on may end with 0 all the

@@ -1,4 +1,4 @@
-//! Laws of the queue against a batch system that loses answers, forgets jobs, issues ids again and
+//! Laws of the queue against a scheduler that loses answers, forgets jobs, issues ids again and
 //! words states in its own way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,7 +22,7 @@ fn token(task: u64) -> Token {
     }
 }
 
-/// Action of the queue, the user or the batch system.
+/// Action of the queue, the user or the scheduler.
 #[derive(Clone, Debug)]
 enum QueueAction {
     /// The commands of the queue are carried out, this many.
@@ -99,7 +99,7 @@ struct QueueSimulation {
     /// Ids beside the jobs, which outlive an engine.
     noted: BTreeMap<Token, String>,
     files: BTreeMap<Token, AttemptFiles>,
-    /// Number of submissions of each that the batch system accepted.
+    /// Number of submissions of each that the scheduler accepted.
     taken: BTreeMap<Token, u32>,
     order: Vec<u64>,
     reported: BTreeMap<Token, Termination>,

@@ -33,7 +33,7 @@ use crate::host::hash::sha256;
 use crate::scheduler::{CommandHost, CommandOutput, CommandRequest, Unreachable};
 use crate::task::Token;
 
-/// Longest time that a command may take: one of a batch system whose controller does not answer
+/// Longest time that a command may take: one of a scheduler whose controller does not answer
 /// takes a minute.
 const COMMAND: Duration = Duration::from_secs(180);
 /// Longest time that a transfer of files may take.

@@ -69,7 +69,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     let output = File::create(dir.join(SCRIPT_OUTPUT))?;
     let environment = ProcessEnvironment::inherited();
     let child = Command::new("bash")
-        // As the scripts of batch systems: `module` is a function of login shells.
+        // As the scripts of schedulers: `module` is a function of login shells.
         .args(["-l", JOB_SCRIPT])
         .current_dir(&dir)
         .env_clear()
