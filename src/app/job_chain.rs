@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_job_holds_no_letter_that_a_batch_system_refuses() {
+    fn the_name_of_a_job_holds_no_letter_that_a_scheduler_refuses() {
         let name = job_name(Path::new("/runs/24Nov26-160000-1a2b3c"), 2);
         assert_eq!(name, "moldflow-24Nov26-160000-1a2b3c.2");
         assert_eq!(job_name(Path::new("/runs/a b;c"), 1), "moldflow-a_b_c.1");

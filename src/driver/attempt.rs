@@ -86,22 +86,22 @@ impl TaskProgram for TaskRun {
                 FailureKind::Walltime,
                 "ended by the scheduler at its walltime".to_owned(),
             ),
-            Termination::NodeLost(word) => (
+            Termination::NodeLost(which) => (
                 FailureKind::NodeLost,
-                format!("its node was lost or taken away (`{word}`)"),
+                format!("its node was lost or taken away (`{which}`)"),
             ),
-            // Not counted: a controller that lost its state cancels jobs with the same word.
+            // Not counted: a controller that lost its state cancels jobs with the same state.
             Termination::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the scheduler, not by this program".to_owned(),
             ),
-            Termination::Word(word) if word == "OUT_OF_MEMORY" => (
+            Termination::OutOfMemory => (
                 FailureKind::Memory,
                 "ended by the scheduler for its use of memory".to_owned(),
             ),
-            Termination::Word(word) => (
+            Termination::FinalState(state) => (
                 FailureKind::Exit,
-                format!("the scheduler says `{word}`, and there is no result"),
+                format!("the scheduler reports `{state}`, and there is no result"),
             ),
             Termination::Unseen => (
                 FailureKind::Lost,

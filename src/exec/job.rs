@@ -89,12 +89,15 @@ pub enum Termination {
     Unread(HostFault, String),
     /// The scheduler ended it at its walltime.
     Walltime,
-    /// The scheduler lost its node or gave it to another job: its word.
+    /// The scheduler lost its node or gave it to another job: its state, or the names of the nodes.
     NodeLost(String),
     /// The scheduler ended it at the request of somebody else.
     CancelledByHand,
-    /// The scheduler reports its end in this word, and it left no files.
-    Word(String),
+    /// The scheduler ended it for its use of memory.
+    OutOfMemory,
+    /// It left no files, and this is its final state as the scheduler names it, with the end of what its
+    /// script printed.
+    FinalState(String),
     /// It is gone, and its end was not observed.
     Unseen,
 }

@@ -37,7 +37,10 @@ impl Evidence<'_> {
             (Some(JobOutcome::Cancelled), _) if killed => Termination::CancelledByHand,
             // A signal does not tell who sent it, and a scheduler ends what it ends by signals.
             (Some(JobOutcome::Walltime), _) if killed => Termination::Walltime,
-            (Some(JobOutcome::NodeLost(word)), _) if killed => Termination::NodeLost(word.clone()),
+            (Some(JobOutcome::OutOfMemory), _) if killed => Termination::OutOfMemory,
+            (Some(JobOutcome::NodeLost(state)), _) if killed => {
+                Termination::NodeLost(state.clone())
+            }
             _ if killed && !lost_nodes.is_empty() => Termination::NodeLost(lost_nodes.join(", ")),
             (None, None) if cancelled => Termination::Cancelled,
             // The client was sent the signal, and passed it on.
@@ -47,9 +50,8 @@ impl Evidence<'_> {
             (_, Some(recorded)) => recorded.clone(),
             (scheduler, None) => match (client, scheduler) {
                 (Some(client), _) => client.clone(),
-                (None, Some(JobOutcome::OutOfMemory)) => Termination::Word("OUT_OF_MEMORY".into()),
-                (None, Some(JobOutcome::Failed(word))) => Termination::Word(word.clone()),
-                (None, Some(_)) => Termination::Word("COMPLETED".into()),
+                (None, Some(JobOutcome::Failed(state))) => Termination::FinalState(state.clone()),
+                (None, Some(_)) => Termination::FinalState("COMPLETED".into()),
                 (None, None) => Termination::Unseen,
             },
         }
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_job_saw_counts_more_than_what_the_batch_system_says() {
+    fn what_the_job_saw_counts_more_than_what_the_scheduler_says() {
         let seen = Some(&Termination::Code(3));
         for fate in [
             JobOutcome::Completed,
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_explained_by_the_batch_system() {
+    fn a_signal_is_explained_by_the_scheduler() {
         let seen = Some(&Termination::Signal(15));
         let failed = JobOutcome::Failed("FAILED".into());
         let cancelled = Some(&JobOutcome::Cancelled);
@@ -113,6 +115,16 @@ mod tests {
         assert_eq!(of_job(cancelled, seen, true), Termination::Cancelled);
         assert_eq!(of_job(cancelled, seen, false), Termination::CancelledByHand);
         assert_eq!(of_job(Some(&failed), seen, false), Termination::Signal(15));
+        let memory = Some(&JobOutcome::OutOfMemory);
+        for recorded in [
+            None,
+            Some(&Termination::Signal(9)),
+            Some(&Termination::Code(137)),
+        ] {
+            assert_eq!(of_job(memory, recorded, false), Termination::OutOfMemory);
+        }
+        let error = Termination::Code(1);
+        assert_eq!(of_job(memory, Some(&error), false), error);
         let shell = Some(&Termination::Code(143));
         assert_eq!(of_job(cancelled, shell, true), Termination::Cancelled);
         let completed = of_job(Some(&JobOutcome::Completed), shell, false);
@@ -120,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_kept_a_task_from_starting_is_named_whatever_the_batch_system_says() {
+    fn a_host_that_kept_a_task_from_starting_is_named_whatever_the_scheduler_says() {
         let exit = Termination::NotStarted(HostFault::NoProcesses, "fork".into());
         let json = serde_json::to_string(&exit).expect("JSON");
         let exit_of_job: Termination = serde_json::from_str(&json).expect("the same");
@@ -131,14 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn without_traces_no_word_of_a_batch_system_is_a_success() {
-        for fate in [
-            JobOutcome::Completed,
-            JobOutcome::Failed("FAILED".into()),
-            JobOutcome::OutOfMemory,
-        ] {
+    fn without_files_no_state_of_a_scheduler_is_a_success() {
+        for fate in [JobOutcome::Completed, JobOutcome::Failed("FAILED".into())] {
             let exit = of_job(Some(&fate), None, false);
-            assert!(matches!(exit, Termination::Word(_)));
+            assert!(matches!(exit, Termination::FinalState(_)));
         }
         assert_eq!(of_job(None, None, false), Termination::Unseen);
     }

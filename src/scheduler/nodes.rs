@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn each_batch_system_tells_its_nodes() {
+    fn each_scheduler_tells_its_nodes() {
         let nodes = |name, value| told(name, value).unwrap();
         assert_eq!(
             nodes("SLURM_JOB_NODELIST", "n[1-4,07-09]-x,m2"),

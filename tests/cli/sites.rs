@@ -211,7 +211,7 @@ debug               10     0 yes yes     0     0     0     0     0     0 Exec
 END";
 
 #[test]
-fn a_batch_system_is_asked_for_its_queue() {
+fn a_scheduler_is_asked_for_its_queue() {
     let folder = |queue: &str| Folder::new().file("pbs.yml", &PBS.replace("QUEUE", queue));
     insta::assert_snapshot!(
         "pbs_missing",

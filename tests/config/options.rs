@@ -204,7 +204,7 @@ fn what_is_added_to_the_place_stands_with_it() {
 }
 
 #[test]
-fn a_constraint_is_a_word_of_its_batch_system() {
+fn a_constraint_is_a_word_of_its_scheduler() {
     let is_good = |system, text| constraint(system, text).is_none();
     for text in ["cpu", "a100&80gb", "[rack1|rack2]", "knl*2"] {
         assert!(is_good(named("slurm"), text), "{text}");

@@ -73,15 +73,15 @@ pub fn read_id(job: &Job) -> Option<String> {
 
 /// Adds the output of the script to an end that nothing else explains.
 pub fn with_output(exit: Termination, dir: &Path) -> Termination {
-    let Termination::Word(word) = exit else {
+    let Termination::FinalState(state) = exit else {
         return exit;
     };
     let output = fs::read(dir.join(SCRIPT_OUTPUT)).unwrap_or_default();
     let tail = &output[output.len().saturating_sub(QUOTED_BYTES)..];
     let tail = String::from_utf8_lossy(tail).trim().to_owned();
-    Termination::Word(match tail.is_empty() {
-        true => word,
-        false => format!("{word}: {tail}"),
+    Termination::FinalState(match tail.is_empty() {
+        true => state,
+        false => format!("{state}: {tail}"),
     })
 }
 
@@ -115,6 +115,27 @@ impl SubmitHost for JobHost<'_> {
             Ok(()) => Ok(()),
             Err(PutError::Unreachable(_)) => Err(Submission::Unknown),
             Err(e @ PutError::Files(_)) => Err(Submission::Rejected(e.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_script_printed_explains_a_state_and_leaves_other_ends_as_they_are() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let failed = || Termination::FinalState("FAILED".to_owned());
+        assert_eq!(with_output(failed(), dir.path()), failed());
+        let output = "slurmstepd: error: Detected 1 oom-kill event(s)\n";
+        fs::write(dir.path().join(SCRIPT_OUTPUT), output).expect("written");
+        assert_eq!(
+            with_output(failed(), dir.path()),
+            Termination::FinalState(format!("FAILED: {}", output.trim()))
+        );
+        for exit in [Termination::OutOfMemory, Termination::Unseen] {
+            assert_eq!(with_output(exit.clone(), dir.path()), exit);
         }
     }
 }
