@@ -45,6 +45,8 @@ pub struct NewCampaign {
     pub max_heavy_atoms: usize,
     /// Sizes of rings, separated by commas.
     pub ring_sizes: String,
+    /// Patterns that a search for a property forbids, SMARTS in quotation marks.
+    pub forbid: Vec<String>,
     /// Simulation engine.
     pub engine: String,
     /// Comment on the engine.

@@ -171,9 +171,13 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
             refuse_links(&dir)?;
             Ok(dir)
         }
-        _ => {
-            let message = format!("`{}` is not a run directory", dir.display());
-            let hint = "give the directory that `moldflow run` prints at its start: `runs/...`";
+        found => {
+            let why = match found {
+                Ok(_) => "is not a run directory",
+                Err(_) => "does not exist, or cannot be read",
+            };
+            let message = format!("`{}` {why}", dir.display());
+            let hint = "`moldflow runs` lists the run directories below `runs`";
             Err(CommandError::with_hint(message, hint).about(Topic::RunDirectory))
         }
     }

@@ -149,8 +149,8 @@ impl SettingsChanges {
         );
         let hint = match again {
             StoppedBy::Evaluations => format!(
-                "give `stop.evaluations` a higher number: the run has {} evaluations, those of stages \
-             outside of the loops included",
+                "give `stop.evaluations` a higher number: it counts what the loops evaluate, and the run \
+             has {} evaluations, those of other stages included",
                 progress.evaluations
             ),
             StoppedBy::Completed => "all molecules are computed: start a new run for more, with \

@@ -104,7 +104,7 @@ fn values_text(common: &CommonValues) -> String {
         }
     };
     format!(
-        "{property}: {molecules} molecules have a value in both runs, {different} another one{told}\n"
+        "{property}: {molecules} molecules have a value in both runs, of which {different} differ{told}\n"
     )
 }
 

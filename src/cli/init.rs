@@ -68,6 +68,9 @@ pub(super) enum Engine {
 
 /// Most molecules that a search begins with.
 const MOST_INITIAL: usize = 8;
+/// What a search for extreme properties finds and nobody can make: unsaturated rings of three and four
+/// atoms, alkynes in rings, cumulenes. Each is forbidden unless a given molecule has it.
+const STRAINED: [&str; 3] = ["[r3,r4]=,:*", "*#@*", "*=*=*"];
 
 pub(super) fn run(arguments: &InitArguments) -> Result<ExitStatus, CommandError> {
     let file = arguments.file.display();
@@ -100,12 +103,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<ExitStatus, CommandError>
     let space = match molecules.as_str() {
         QM9 => qm9(),
         // xtb relaxes what MMFF94 cannot.
-        path => survey(Path::new(path), engine != Engine::Xtb)?,
+        path => survey(Path::new(path), engine != Engine::Xtb, &STRAINED)?,
     };
     let campaign = campaign(arguments, aim, mode, engine, (&molecules, &space));
     campaign.write(&arguments.file)?;
     print(&format!(
-        "{file} is written, and passes `moldflow check`\nnext: moldflow run {file}\n"
+        "{file} is written, and passes `moldflow check`: {}\n{}next: moldflow run {file}\n",
+        campaign.aim, space.counts
     ))?;
     Ok(ExitStatus::Finished)
 }
@@ -117,6 +121,8 @@ fn qm9() -> Survey {
         elements: ["C", "N", "O", "F"].map(str::to_owned).to_vec(),
         max_heavy_atoms: 9,
         ring_sizes: (3..=7).collect(),
+        absent: STRAINED.to_vec(),
+        counts: String::new(),
     }
 }
 
@@ -160,6 +166,7 @@ fn campaign(
         elements: space.elements.join(", "),
         max_heavy_atoms: space.max_heavy_atoms,
         ring_sizes: ring_sizes(space),
+        forbid: space.absent.iter().map(|rule| quoted(rule)).collect(),
         engine: word(engine),
         engine_note: engine_note.to_owned(),
         is_nwchem: engine == Engine::Nwchem,

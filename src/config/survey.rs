@@ -6,7 +6,7 @@ use std::path::Path;
 use super::diagnostic::Diagnostics;
 use super::source;
 use super::space::{ELEMENTS, SearchSpace, WITHOUT_MMFF94};
-use crate::chem::{Molecule, ring_sizes};
+use crate::chem::{Molecule, Smarts, ring_sizes};
 
 /// What the molecules of a file have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,19 +19,23 @@ pub struct Survey {
     pub max_heavy_atoms: usize,
     /// Sizes of their rings, smallest first.
     pub ring_sizes: Vec<usize>,
+    /// Those of the given patterns, SMARTS, that none of them has.
+    pub absent: Vec<&'static str>,
+    /// Counts of the entries that were read and skipped, a line with its end; empty for no file.
+    pub counts: String,
 }
 
 /// Largest molecule and largest ring that a campaign may allow.
 const MOST: (usize, usize) = (100, 20);
 
 /// Reads the molecules of a file that a campaign can compute: neutral ones, of known elements, with
-/// `mmff94` those that MMFF94 has parameters for.
+/// `mmff94` those that MMFF94 has parameters for. `patterns`: SMARTS that are looked for in them.
 ///
 /// # Errors
 ///
 /// The file cannot be read, has text that is not SMILES where SMILES are expected, or has no
 /// molecule that can be computed.
-pub fn survey(path: &Path, mmff94: bool) -> Result<Survey, Diagnostics> {
+pub fn survey(path: &Path, mmff94: bool, patterns: &[&'static str]) -> Result<Survey, Diagnostics> {
     let is_possible = |element: &&str| !(mmff94 && WITHOUT_MMFF94.contains(element));
     let elements: Vec<&str> = ELEMENTS.into_iter().filter(is_possible).collect();
     let space = serde_json::json!({
@@ -56,7 +60,14 @@ pub fn survey(path: &Path, mmff94: bool) -> Result<Survey, Diagnostics> {
         .iter()
         .map(|molecule| molecule.heavy_atoms().len());
     let rings: BTreeSet<usize> = molecules.iter().flat_map(ring_sizes).collect();
+    let is_absent = |pattern: &&&str| {
+        let pattern = Smarts::parse(pattern).expect("SMARTS of this program");
+        !molecules.iter().any(|molecule| pattern.matches(molecule))
+    };
+    let absent = patterns.iter().filter(is_absent).copied().collect();
     Ok(Survey {
+        absent,
+        counts: format!("{}: {report}\n", report.file),
         molecules: molecules.len(),
         elements: elements.map(str::to_owned).collect(),
         max_heavy_atoms: sizes.max().unwrap_or_default(),

@@ -16,7 +16,8 @@ pub enum ExpressionError {
     },
     /// A unit that is not known.
     #[error(
-        "`{name}` is not a unit; units are {}, and products such as `hartree/K`",
+        "`{name}` is not a unit{}; units are {}, and products such as `hartree/K`",
+        unit::alike(name).map(|unit| format!(", did you mean `{unit}`?")).unwrap_or_default(),
         unit::names()
     )]
     UnknownUnit {

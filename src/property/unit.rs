@@ -33,7 +33,7 @@ const DEBYE_PER_ATOMIC_UNIT: f64 = 2.541_746_473;
 /// cm^-1 in one hartree.
 const WAVENUMBERS_PER_HARTREE: f64 = 219_474.631_363_20;
 
-/// NameTable of units, with dimension and factor.
+/// Names of units, with dimension and factor.
 const NAMED: &[(&str, Dimension, f64)] = &[
     ("hartree", Dimension::ENERGY, 1.0),
     (
@@ -197,7 +197,13 @@ impl fmt::Display for Unit {
     }
 }
 
-/// NameTable of the units, for messages.
+/// The unit that is written like `text` but for capital letters.
+pub(super) fn alike(text: &str) -> Option<&'static str> {
+    let mut names = NAMED.iter().map(|(name, _, _)| *name);
+    names.find(|name| name.eq_ignore_ascii_case(text))
+}
+
+/// Names of the units, for messages.
 pub(super) fn names() -> String {
     let names = NAMED.iter().map(|(name, _, _)| format!("`{name}`"));
     names.collect::<Vec<_>>().join(", ")

@@ -16,7 +16,7 @@ const EXPECTED: f64 = 2.0;
 /// ```text
 /// The best of 20 computed molecules is CCCCCC(C)(C)C at -5.480072 hartree: the stage `generate`
 /// proposed it in batch 8, and 9 of 16 proposed molecules beat the best of the source, -5.472098
-/// hartree; the model had predicted -5.481600 ± 0.049900, in agreement.
+/// hartree; the model had predicted -5.481600 ± 0.049900, 0.2 standard deviations off.
 /// ```
 pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> String {
     let (counts, objectives) = (&summary.counts, summary.run.objectives.as_slice());
@@ -158,14 +158,14 @@ fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) 
 /// Says how a prediction compares with the computed value.
 fn trust((Prediction { mean, std }, value): (Prediction, f64)) -> String {
     let predicted = format!("the model had predicted {mean:.6} ± {std:.6}");
-    match (value - mean).abs() / std {
-        away if away <= EXPECTED => format!("{predicted}, in agreement"),
-        away if away.is_finite() => {
-            format!(
-                "{predicted}, {away:.1} standard deviations away: look at it before believing it"
-            )
-        }
-        _ => predicted,
+    let off = (value - mean).abs() / std;
+    let warning = match off > EXPECTED {
+        true => ": look at it before believing it",
+        false => "",
+    };
+    match off.is_finite() {
+        true => format!("{predicted}, {off:.1} standard deviations off{warning}"),
+        false => predicted,
     }
 }
 

@@ -96,6 +96,21 @@ fn every_choice_makes_a_campaign_that_passes_its_check() {
 }
 
 #[test]
+fn a_search_forbids_no_pattern_that_a_given_molecule_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let molecules = "C=C=C allene\nCCO\nCCCO\nC1=CC1 cyclopropene\n[Na+].[Cl-] salt\n";
+    fs::write(dir.path().join("al.smi"), molecules).unwrap();
+    let moldflow = |arguments: &[&str]| run_to_end(&mut moldflow_in(dir.path(), arguments));
+    let init = ["init", "al.yml", "--molecules", "al.smi"];
+    let told = moldflow(&[&init[..], &["--objective", "highest-gap"]].concat()).with_code(0);
+    let counts = "al.smi: 5 read, 0 duplicates, 1 skipped: 1 salt\n";
+    assert!(told.out.contains(counts), "{}", told.out);
+    let text = fs::read_to_string(dir.path().join("al.yml")).unwrap();
+    assert!(text.contains("  forbid: [\"*#@*\"]\n"), "{text}");
+    assert!(text.contains("initial: {value: 4,"), "{text}");
+}
+
+#[test]
 fn what_it_writes_runs_to_an_answer() {
     let dir = tempfile::tempdir().unwrap();
     let moldflow = |arguments: &[&str]| run_to_end(&mut moldflow_in(dir.path(), arguments));

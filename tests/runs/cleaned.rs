@@ -25,7 +25,7 @@ fn files_of_failed_attempts_are_deleted_after_a_yes() {
     let asked = on(&run_dir, &["clean"]).with_code(1).err;
     assert!(asked.contains("`--yes` deletes without asking"), "{asked}");
     let mistyped = run_to_end(moldflow(&["clean", "--yes"]).arg(&run_dir).arg("nowhere"));
-    assert!(mistyped.with_code(1).err.contains("is not a run directory"));
+    assert!(mistyped.with_code(1).err.contains("does not exist"));
     assert_eq!(folders("tasks"), 1, "nothing is deleted unless all is well");
 
     let state = folders("state");

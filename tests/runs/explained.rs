@@ -4,6 +4,7 @@ use moldflow::chem::Molecule;
 use moldflow::chem::edit::{EditRules, successor_names};
 use moldflow::task::{Fact, Outcome};
 
+use crate::support::binary::{moldflow_in, run_to_end};
 use crate::support::{Campaign, journal, on, rows};
 
 /// The text between two others.
@@ -97,5 +98,23 @@ fn a_molecule_that_was_not_computed_is_told_why() {
     ] {
         let told = on(&run_dir, &["explain", smiles]).with_code(0).out;
         assert!(told.contains(reason), "{smiles}: {told}");
+    }
+}
+
+#[test]
+fn an_entry_of_the_source_that_was_left_out_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let molecules = "CO methanol\nCC(=O)[O-].[Na+] sodium acetate\nC[SiH3] silane\n";
+    std::fs::write(dir.path().join("mine.smi"), molecules).unwrap();
+    let moldflow = |arguments: &[&str]| run_to_end(&mut moldflow_in(dir.path(), arguments));
+    moldflow(&["init", "--molecules", "mine.smi", "--mode", "list"]).with_code(0);
+    moldflow(&["run", "campaign.yml", "--run-dir", "run", "--quiet"]).with_code(0);
+    for (subject, reason) in [
+        ("sodium acetate", "left out of the source, line 2: salt"),
+        ("CC(=O)[O-].[Na+]", "`largest_fragment: true` takes"),
+        ("C[SiH3]", "outside of the search space: other element"),
+    ] {
+        let told = moldflow(&["explain", "run", subject]).with_code(0).out;
+        assert!(told.contains(reason), "{subject}: {told}");
     }
 }

@@ -337,6 +337,6 @@ fn an_interrupted_run_is_shown_as_it_was_left() {
     assert_eq!(engine.exit_code(), Some(130));
     let lines = picture(&campaign.path("run"), "100x30");
     assert!(lines[0].contains("tiny  interrupted"), "{}", lines[0]);
-    assert!(lines[1].contains("until its end"), "{}", lines[1]);
+    assert!(lines[1].contains("took "), "{}", lines[1]);
     let _ = Engine::resume(&campaign.path("run")).exit_code();
 }

@@ -1,10 +1,12 @@
 //! The reason for which a molecule is not among those of a run.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use crate::app::error::CommandError;
 use crate::chem::Molecule;
 use crate::config::campaign::LoadedCampaign;
+use crate::config::source::{self, SkipReason};
 use crate::report::named;
 use crate::store::{Screening, Store};
 
@@ -55,4 +57,37 @@ pub(super) async fn explain(
         );
     }
     Ok(())
+}
+
+/// Appends the entries of the source with this SMILES or name that were left out, and why.
+pub(super) fn explain_skipped(
+    subject: &str,
+    loaded: &LoadedCampaign,
+    run_dir: &Path,
+    text: &mut String,
+) {
+    // Without the file there is nothing to add.
+    let Ok(source) = source::open(&loaded.campaign, run_dir) else {
+        return;
+    };
+    let Some(reading) = source.reading() else {
+        return;
+    };
+    for (reason, entries) in &reading.skipped {
+        let is_meant =
+            |name: Option<&str>, smiles: &str| name == Some(subject) || smiles == subject;
+        for entry in entries {
+            let name = entry.name.as_deref();
+            if is_meant(name, &entry.smiles) {
+                let (molecule, line) = (named(&entry.smiles, name), entry.line);
+                let _ = writeln!(text, "{molecule}: not computed");
+                let _ = writeln!(text, "  left out of the source, line {line}: {reason}");
+                if *reason == SkipReason::Salt {
+                    text.push_str(
+                        "  `largest_fragment: true` takes its largest organic molecule\n",
+                    );
+                }
+            }
+        }
+    }
 }

@@ -60,6 +60,9 @@ async fn explain(arguments: &ExplainArguments) -> Result<ExitStatus, CommandErro
         attempts::describe(task, cache, &mut store, &mut text).await?;
     }
     if text.is_empty() {
+        absence::explain_skipped(word, &loaded, &dir, &mut text);
+    }
+    if text.is_empty() {
         return Err(nothing_known(word));
     }
     print(&text)?;

@@ -79,7 +79,7 @@ fn elapsed(view: &RunView) -> String {
     let time = brief(milliseconds(view.at - begun));
     match view.state {
         RunState::Running => format!("{time} since its start"),
-        RunState::Interrupted | RunState::Finished => format!("{time} until its end"),
+        RunState::Interrupted | RunState::Finished => format!("took {time}"),
     }
 }
 

@@ -270,7 +270,7 @@ fn a_finished_run_shows_its_best_molecules_and_its_end() {
         &view,
         &[
             "test  finished  5/10 evaluations, 0 failed",
-            "until its end",
+            "took ",
             "all evaluations asked for are done",
             "best 2.500000 eV CC=O",
             "   1 CC=O ",

@@ -72,7 +72,7 @@ pub(super) fn held(predictions: &[PredictedValue]) -> Vec<CaptionPart> {
     };
     let few = match predictions.len() {
         count if count < FEW => {
-            format!(" With {count} predictions, that is hardly more than chance.")
+            format!(" {count} predictions are too few to judge the intervals by.")
         }
         _ => String::new(),
     };

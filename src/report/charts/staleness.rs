@@ -38,9 +38,9 @@ fn draw(data: &ChartData) -> Vec<Figure> {
         layers: vec![layer("candidates", "searched", Mark::Bar, points.collect())],
     };
     let text = match most {
-        0 => "Every candidate was sent off before its model missed a result.".to_owned(),
+        0 => "Every candidate was judged by a model that knew all results there were.".to_owned(),
         _ => format!(
-            "When a candidate was sent off, its model lacked {median} of the results that were there by \
+            "When a candidate was submitted, its model lacked {median} of the results that were there by \
              then (median), {most} at most; {fresh} of {all} candidates were judged by a model that knew all."
         ),
     };
