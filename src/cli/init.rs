@@ -108,7 +108,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<ExitStatus, CommandError>
     let campaign = campaign(arguments, aim, mode, engine, (&molecules, &space));
     campaign.write(&arguments.file)?;
     print(&format!(
-        "{file} is written, and passes `moldflow check`: {}\n{}next: moldflow run {file}\n",
+        "{}: {file} is written, and passes `moldflow check`\n{}next: moldflow run {file}\n",
         campaign.aim, space.counts
     ))?;
     Ok(ExitStatus::Finished)

@@ -15,7 +15,7 @@ const EXPECTED: f64 = 2.0;
 ///
 /// ```text
 /// The best of 20 computed molecules is CCCCCC(C)(C)C at -5.480072 hartree: the stage `generate`
-/// proposed it in batch 8, and 9 of 16 proposed molecules beat the best of the source, -5.472098
+/// proposed it in batch 8, and 9 of 16 proposed molecules beat the best initial molecule, -5.472098
 /// hartree; the model had predicted -5.481600 ± 0.049900, 0.2 standard deviations off.
 /// ```
 pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> String {
@@ -139,13 +139,15 @@ fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) 
         let value = with_unit(value, &objective.unit);
         match found.proposed_better {
             1 => {
-                format!(", the only one of {proposed} better than the best of the source, {value}")
+                format!(
+                    ", the only one of {proposed} better than the best initial molecule, {value}"
+                )
             }
             better if better == found.proposed => {
-                format!(", and all {proposed} beat the best of the source, {value}")
+                format!(", and all {proposed} beat the best initial molecule, {value}")
             }
             better => {
-                format!(", and {better} of {proposed} beat the best of the source, {value}")
+                format!(", and {better} of {proposed} beat the best initial molecule, {value}")
             }
         }
     });

@@ -383,8 +383,8 @@ fn the_verdict_says_where_the_best_molecule_came_from_and_what_failed() {
         field(&page, "verdict"),
         format!(
             "So far the best of 3 computed molecules is CCCCC at -2.500000 hartree: it was proposed in \
-             batch 1, the only one of 2 proposed molecules better than the best of the source, -2.000000 \
-             hartree; the model had predicted -1.320000 ± 0.250000, 4.7 standard deviations away: look at \
+             batch 1, the only one of 2 proposed molecules better than the best initial molecule, -2.000000 \
+             hartree; the model had predicted -1.320000 ± 0.250000, 4.7 standard deviations off: look at \
              it before believing it; 1 of 4 molecules failed (1 exit), and a better one may be among them; \
              {interrupted}."
         )

@@ -68,15 +68,15 @@ fn a_search_is_told_by_its_stage_and_its_prediction() {
     for (better, words) in [
         (
             4,
-            "and all 4 proposed molecules beat the best of the source",
+            "and all 4 proposed molecules beat the best initial molecule",
         ),
         (
             3,
-            "and 3 of 4 proposed molecules beat the best of the source",
+            "and 3 of 4 proposed molecules beat the best initial molecule",
         ),
         (
             1,
-            "the only one of 4 proposed molecules better than the best of the source",
+            "the only one of 4 proposed molecules better than the best initial molecule",
         ),
     ] {
         assert_eq!(
