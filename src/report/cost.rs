@@ -81,7 +81,7 @@ fn of_better(
         },
         (None, Some(value)) => Threshold {
             value,
-            is: "the best molecule of the source",
+            is: "the best initial molecule",
             or_equal: false,
         },
         (None, None) => Threshold {
@@ -213,11 +213,11 @@ mod tests {
         };
         assert_eq!(
             sentence(&rows(&[1.0, 4.5, 5.0, 99.0]), &counts, None),
-            "One molecule is better than 4.500000 eV, the best molecule of the source: it cost 10.00 core-hours."
+            "One molecule is better than 4.500000 eV, the best initial molecule: it cost 10.00 core-hours."
         );
         assert_eq!(
             sentence(&rows(&[1.0, 4.5, 99.0]), &counts, None),
-            "No molecule is better than 4.500000 eV, the best molecule of the source."
+            "No molecule is better than 4.500000 eV, the best initial molecule."
         );
     }
 
