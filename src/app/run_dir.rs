@@ -164,7 +164,7 @@ fn copied(file: &str, name: &str, dir: &Path) -> io::Result<String> {
 ///
 /// # Errors
 ///
-/// Fails if `dir` is not a run directory, or has links that lead out of it.
+/// Fails if `dir` does not exist, is not a run directory, or has links that lead out of it.
 pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     match dir.canonicalize() {
         Ok(dir) if holds_run(&dir) => {

@@ -107,10 +107,12 @@ pub(super) fn run(arguments: &InitArguments) -> Result<ExitStatus, CommandError>
     };
     let campaign = campaign(arguments, aim, mode, engine, (&molecules, &space));
     campaign.write(&arguments.file)?;
-    print(&format!(
-        "{}: {file} is written, and passes `moldflow check`\n{}next: moldflow run {file}\n",
-        campaign.aim, space.counts
-    ))?;
+    let aim = &campaign.aim;
+    let mut told = format!("{aim}: {file} is written, and passes `moldflow check`\n");
+    if let Some(reading) = &space.reading {
+        told += &format!("{}: {reading}\n", reading.file);
+    }
+    print(&format!("{told}next: moldflow run {file}\n"))?;
     Ok(ExitStatus::Finished)
 }
 
@@ -122,7 +124,7 @@ fn qm9() -> Survey {
         max_heavy_atoms: 9,
         ring_sizes: (3..=7).collect(),
         absent: STRAINED.to_vec(),
-        counts: String::new(),
+        reading: None,
     }
 }
 

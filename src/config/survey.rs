@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::diagnostic::Diagnostics;
-use super::source;
+use super::source::{self, SourceReport};
 use super::space::{ELEMENTS, SearchSpace, WITHOUT_MMFF94};
 use crate::chem::{Molecule, Smarts, ring_sizes};
 
 /// What the molecules of a file have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Survey {
     /// Number of distinct molecules.
     pub molecules: usize,
@@ -21,8 +21,8 @@ pub struct Survey {
     pub ring_sizes: Vec<usize>,
     /// Those of the given patterns, SMARTS, that none of them has.
     pub absent: Vec<&'static str>,
-    /// Counts of the entries that were read and skipped, a line with its end; empty for no file.
-    pub counts: String,
+    /// Content of the file; None for a data set that comes with the program.
+    pub reading: Option<SourceReport>,
 }
 
 /// Largest molecule and largest ring that a campaign may allow.
@@ -45,8 +45,8 @@ pub fn survey(path: &Path, mmff94: bool, patterns: &[&'static str]) -> Result<Su
         "allowed_ring_sizes": (3..=MOST.1).collect::<Vec<_>>(),
     });
     let space: SearchSpace = serde_json::from_value(space).expect("a valid search space");
-    let report = source::read(path, &space, mmff94)?;
-    let molecules = report.kept.iter();
+    let reading = source::read(path, &space, mmff94)?;
+    let molecules = reading.kept.iter();
     let molecules = molecules.filter_map(|kept| Molecule::from_canonical(&kept.smiles).ok());
     let molecules: Vec<Molecule> = molecules.collect();
     let found: BTreeSet<String> = molecules
@@ -67,10 +67,10 @@ pub fn survey(path: &Path, mmff94: bool, patterns: &[&'static str]) -> Result<Su
     let absent = patterns.iter().filter(is_absent).copied().collect();
     Ok(Survey {
         absent,
-        counts: format!("{}: {report}\n", report.file),
         molecules: molecules.len(),
         elements: elements.map(str::to_owned).collect(),
         max_heavy_atoms: sizes.max().unwrap_or_default(),
         ring_sizes: rings.into_iter().collect(),
+        reading: Some(reading),
     })
 }

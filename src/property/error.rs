@@ -17,7 +17,7 @@ pub enum ExpressionError {
     /// A unit that is not known.
     #[error(
         "`{name}` is not a unit{}; units are {}, and products such as `hartree/K`",
-        unit::alike(name).map(|unit| format!(", did you mean `{unit}`?")).unwrap_or_default(),
+        unit::alike(name).map(|unit| format!(" (`{unit}` is)")).unwrap_or_default(),
         unit::names()
     )]
     UnknownUnit {

@@ -35,6 +35,11 @@ fn an_unknown_unit_is_named_with_those_that_are_known() {
     let error = "furlong".parse::<Unit>().unwrap_err().to_string();
     assert!(error.starts_with("`furlong` is not a unit"), "{error}");
     assert!(error.contains("`kcal/mol`"), "{error}");
+    let error = "ev".parse::<Unit>().unwrap_err().to_string();
+    assert!(
+        error.starts_with("`ev` is not a unit (`eV` is); "),
+        "{error}"
+    );
     for wrong in ["", "eV eV", "eV^", "eV^x", "/eV", "eV/", "eVx"] {
         assert!(wrong.parse::<Unit>().is_err(), "{wrong:?}");
     }

@@ -26,6 +26,8 @@ fn files_of_failed_attempts_are_deleted_after_a_yes() {
     assert!(asked.contains("`--yes` deletes without asking"), "{asked}");
     let mistyped = run_to_end(moldflow(&["clean", "--yes"]).arg(&run_dir).arg("nowhere"));
     assert!(mistyped.with_code(1).err.contains("does not exist"));
+    let another = run_to_end(moldflow(&["clean", "--yes"]).args([&run_dir, &campaign.path("")]));
+    assert!(another.with_code(1).err.contains("is not a run directory"));
     assert_eq!(folders("tasks"), 1, "nothing is deleted unless all is well");
 
     let state = folders("state");

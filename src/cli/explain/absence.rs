@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::app::error::CommandError;
 use crate::chem::Molecule;
 use crate::config::campaign::LoadedCampaign;
-use crate::config::source::{self, SkipReason};
+use crate::config::source::{self, SkipReason, SourceEntry};
 use crate::report::named;
 use crate::store::{Screening, Store};
 
@@ -74,19 +74,15 @@ pub(super) fn explain_skipped(
         return;
     };
     for (reason, entries) in &reading.skipped {
-        let is_meant =
-            |name: Option<&str>, smiles: &str| name == Some(subject) || smiles == subject;
-        for entry in entries {
-            let name = entry.name.as_deref();
-            if is_meant(name, &entry.smiles) {
-                let (molecule, line) = (named(&entry.smiles, name), entry.line);
-                let _ = writeln!(text, "{molecule}: not computed");
-                let _ = writeln!(text, "  left out of the source, line {line}: {reason}");
-                if *reason == SkipReason::Salt {
-                    text.push_str(
-                        "  `largest_fragment: true` takes its largest organic molecule\n",
-                    );
-                }
+        let is_meant = |entry: &&SourceEntry| {
+            entry.smiles == subject || entry.name.as_deref() == Some(subject)
+        };
+        for SourceEntry { smiles, name, line } in entries.iter().filter(is_meant) {
+            let molecule = named(smiles, name.as_deref());
+            let _ = writeln!(text, "{molecule}: not computed");
+            let _ = writeln!(text, "  left out of the source, line {line}: {reason}");
+            if *reason == SkipReason::Salt {
+                text.push_str("  `largest_fragment: true` takes its largest organic molecule\n");
             }
         }
     }
