@@ -106,11 +106,18 @@ impl InterpreterPool {
     ) -> Result<Value, CallError> {
         self.last += 1;
         let id = self.last;
-        let mut kept = self.take_or_start(function)?;
         let line = request_line(id, function, call, &self.dir, input);
-        let answer = kept.interpreter.ask(&line, &self.dir, limit);
-        self.peak_kib = self.peak_kib.max(kept.interpreter.peak_memory_kib());
-        let line = answer.map_err(|error| failed(call, error))?;
+        let (kept, line) = loop {
+            let mut kept = self.take_or_start(function)?;
+            let answer = kept.interpreter.ask(&line, &self.dir, limit);
+            self.peak_kib = self.peak_kib.max(kept.interpreter.peak_memory_kib());
+            match answer {
+                Ok(line) => break (kept, line),
+                // Only of one that was kept: the next one is new, or is asked as this one was.
+                Err(InterpreterError::NotBegun) => {}
+                Err(error) => return Err(failed(call, error)),
+            }
+        };
         let answer = answer_of(&line, id, call);
         // One that has answered is used again, whatever it said.
         if !matches!(

@@ -36,6 +36,7 @@ pub struct Interpreter {
     /// Bytes after the last answer.
     received: Vec<u8>,
     memory_limit: u64,
+    has_answered: bool,
 }
 
 /// Reason for which there is no answer. The interpreter is of no use afterwards.
@@ -44,6 +45,9 @@ pub enum InterpreterError {
     /// It ended.
     #[error("ended with {}", ending(.0))]
     Ended(Termination),
+    /// It had answered before, and ended without having read this request.
+    #[error("ended before it was called")]
+    NotBegun,
     /// It holds more memory than it may.
     #[error("holds more than {} MiB", .0 >> 20)]
     Memory(u64),
@@ -108,6 +112,7 @@ impl Interpreter {
                 socket,
                 received: Vec::new(),
                 memory_limit,
+                has_answered: false,
             }),
             Err(error) => {
                 let _ = child.kill();
@@ -123,10 +128,9 @@ impl Interpreter {
     ///
     /// It has ended.
     pub fn tell(&mut self, line: &[u8]) -> Result<(), InterpreterError> {
-        match self.socket.write_all(line) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.ended()),
-        }
+        self.socket
+            .write_all(line)
+            .map_err(|_| self.ended_before_reading())
     }
 
     /// Sends a line and returns the line that answers it, without its end. `dir` has the files
@@ -151,6 +155,7 @@ impl Interpreter {
                 let rest = self.received.split_off(end + 1);
                 let mut answer = std::mem::replace(&mut self.received, rest);
                 answer.pop();
+                self.has_answered = true;
                 return Ok(answer);
             }
             if self.received.len() > LONGEST_ANSWER {
@@ -170,7 +175,8 @@ impl Interpreter {
                 Ok(0) => return Err(self.ended()),
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(self.ended()),
+                // A socket that is closed with something unread in it resets its connection.
+                Err(_) => return Err(self.ended_before_reading()),
             }
         }
     }
@@ -231,6 +237,13 @@ impl Interpreter {
             Ok(_) => Ok(true),
             Err(Errno::INTR) => Ok(false),
             Err(e) => Err(io::Error::from(e).into()),
+        }
+    }
+
+    fn ended_before_reading(&self) -> InterpreterError {
+        match self.has_answered {
+            true => InterpreterError::NotBegun,
+            false => self.ended(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::support::{processes, wait_for, wait_until};
@@ -31,25 +32,23 @@ def energy(molecule):
         time.sleep(60)
 ";
 
-/// First part of the tokens, which no other test process has.
-fn run() -> String {
-    format!("run{}", std::process::id())
-}
-
-fn token(task: u64) -> Token {
-    Token {
-        run: run(),
-        task: TaskId(task),
-        attempt: 1,
-    }
-}
-
 /// A process that has ended has no command line, even if nobody has asked for its end.
 fn is_alive(pid: f64) -> bool {
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
+fn signal(name: &str, processes: &[i32]) {
+    let pids = processes.iter().map(ToString::to_string);
+    let status = std::process::Command::new("kill")
+        .arg(name)
+        .args(pids)
+        .status();
+    assert!(status.expect("kill").success());
+}
+
 struct Slots {
+    /// First part of the tokens, which no other test has.
+    run: String,
     dir: TempDir,
     executor: LocalExecutor,
     reports: UnboundedReceiver<Report>,
@@ -57,18 +56,34 @@ struct Slots {
 
 impl Slots {
     fn new(slots: usize) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = TempDir::new().expect("a directory");
         fs::write(dir.path().join("m.py"), MODULE).expect("a file");
         let (sender, reports) = unbounded_channel();
         Self {
+            run: format!("run{}n{count}", std::process::id()),
             dir,
             executor: LocalExecutor::new(slots, sender).expect("threads"),
             reports,
         }
     }
 
+    fn token(&self, task: u64) -> Token {
+        Token {
+            run: self.run.clone(),
+            task: TaskId(task),
+            attempt: 1,
+        }
+    }
+
+    /// Processes of its workers and interpreters.
+    fn processes(&self) -> Vec<i32> {
+        processes(&format!("{}.", self.run))
+    }
+
     fn job(&self, task: u64, smiles: &str) -> Job {
-        job(self.dir.path(), task, smiles)
+        job(self.dir.path(), self.token(task), smiles)
     }
 
     fn submit(&mut self, tasks: &[(u64, &str)]) {
@@ -100,7 +115,7 @@ impl Slots {
     }
 }
 
-fn job(dir: &Path, task: u64, smiles: &str) -> Job {
+fn job(dir: &Path, token: Token, smiles: &str) -> Job {
     let settings = json!({"call": "m:energy", "path": [dir], "quantities": {"pid": "1"}});
     let input = json!({"method": "simulate", "smiles": smiles, "seed": 1, "engine": "python", "settings": settings});
     let command = |words: &[&str]| {
@@ -112,10 +127,10 @@ fn job(dir: &Path, task: u64, smiles: &str) -> Job {
             .collect::<Vec<_>>()
     };
     Job {
-        token: token(task),
         argv: command(&["task", "run", "input.json"]),
         env: vec![],
-        dir: dir.join("tasks").join(task.to_string()).join("1"),
+        dir: dir.join("tasks").join(token.task.0.to_string()).join("1"),
+        token,
         files: vec![("input.json".to_owned(), input.to_string().into_bytes())],
         links: vec![],
         result: "result.json",
@@ -157,7 +172,7 @@ fn a_crash_a_hang_and_a_cancelled_task_cost_one_attempt_and_a_new_interpreter() 
     slots.submit(&[(6, "N")]);
     let begun = slots.dir.path().join("tasks/6/1/begun");
     wait_until("the task's begin", || begun.exists());
-    slots.executor.cancel(&[token(6)]);
+    slots.executor.cancel(&[slots.token(6)]);
     assert_eq!(slots.end().1, Termination::Cancelled);
     let fourth = slots.computed(7);
     assert_ne!(fourth, third);
@@ -173,7 +188,7 @@ fn a_worker_that_dies_takes_what_left_its_group_with_it() {
     let (_, exit, _) = slots.end();
     assert_eq!(exit, Termination::Signal(9));
     // A process that was killed is there until it has died.
-    wait_until("the end of all", || processes(&run()).is_empty());
+    wait_until("the end of all", || slots.processes().is_empty());
     slots.computed(2);
 }
 
@@ -181,17 +196,39 @@ fn a_worker_that_dies_takes_what_left_its_group_with_it() {
 fn one_that_died_between_two_tasks_costs_none() {
     let mut slots = Slots::new(1);
     let first = slots.computed(1);
-    let worker = processes(&run());
+    let worker = slots.processes();
     assert_eq!(worker.len(), 2, "the worker and its interpreter");
-    for pid in &worker {
-        let status = std::process::Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status();
-        assert!(status.expect("kill").success());
-    }
+    signal("-KILL", &worker);
     let is_alive = |pid: &i32| is_alive(f64::from(*pid));
     wait_until("their end", || !worker.iter().any(is_alive));
     assert_ne!(slots.computed(2), first);
+}
+
+/// A process that is stopped is still there when it is given a task, and ends with the task unread.
+#[test]
+fn one_that_ends_before_it_has_read_of_its_task_costs_none() {
+    let mut slots = Slots::new(1);
+    let first = slots.computed(1);
+    let mut task = 1;
+    let mut replaced = |slots: &mut Slots, stopped: &[i32]| {
+        task += 1;
+        signal("-STOP", stopped);
+        slots.submit(&[(task, "C")]);
+        let files = slots.dir.path().join(format!("tasks/{task}/1/input.json"));
+        wait_until("the task's files", || files.exists());
+        // Long enough for the task to reach it.
+        std::thread::sleep(Duration::from_millis(200));
+        signal("-KILL", stopped);
+        let (ended, exit, pid) = slots.end();
+        assert_eq!((ended, exit), (task, Termination::Code(0)));
+        pid.expect("a number")
+    };
+    let both = slots.processes();
+    let second = replaced(&mut slots, &both);
+    assert_ne!(second, first);
+    #[expect(clippy::cast_possible_truncation, reason = "a process id")]
+    let third = replaced(&mut slots, &[second as i32]);
+    assert_ne!(third, second);
 }
 
 #[test]
@@ -214,7 +251,7 @@ fn an_attempt_of_a_worker_counts_by_its_result_and_is_lost_without_one() {
     assert_eq!(end(), (Termination::Unseen, true));
     assert_eq!(end(), (Termination::Unseen, false));
     // The workers of the engine before are nobody's.
-    assert!(!processes(&run()).is_empty());
-    next.end_others(&run(), &[]);
-    wait_until("the end of the worker", || processes(&run()).is_empty());
+    assert!(!slots.processes().is_empty());
+    next.end_others(&slots.run, &[]);
+    wait_until("the end of the worker", || slots.processes().is_empty());
 }

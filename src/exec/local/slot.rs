@@ -156,14 +156,7 @@ impl Shared {
         let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
             return Termination::LaunchFailed("the process has no id".into());
         };
-        let cancelled_early = {
-            let mut state = self.lock();
-            let running = state.running.get_mut(&job.token);
-            running.is_some_and(|r| {
-                r.leader = Some(leader);
-                r.cancelled
-            })
-        };
+        let cancelled_early = self.set_leader(&job.token, Some(leader));
         let ended_in_time = !cancelled_early && wait(leader, job.limits.timeout);
         if !ended_in_time && !cancelled_early {
             end_group(leader);
@@ -187,14 +180,7 @@ impl Shared {
             let _ = kill_process_group(leader, Signal::TERM);
             wait_fd(fd, GRACE);
         }
-        let cancelled = self
-            .lock()
-            .running
-            .get_mut(&job.token)
-            .is_some_and(|running| {
-                running.leader = None;
-                running.cancelled
-            });
+        let cancelled = self.set_leader(&job.token, None);
         // Not by the leader's id: somebody else may have reaped it, and then it is free.
         self.end_strays(&HashSet::from([job.token.to_string()]));
         match (cancelled, ended_in_time) {
@@ -240,46 +226,48 @@ impl Shared {
     /// Runs a job in the worker of the slot, which is started if there is none or another one is
     /// needed.
     fn run_in_worker(&self, slot: &mut SlotWorker, job: &Job, argv: &[String]) -> Termination {
-        let mut worker = match prepare(job).and_then(|()| self.worker_for(slot, job, argv)) {
-            Ok(worker) => worker,
-            Err(e) => return Termination::of_start(&e),
-        };
-        let cancelled_early = {
-            let mut state = self.lock();
-            let running = state.running.get_mut(&job.token);
-            running.is_some_and(|running| {
-                running.leader = Some(worker.leader);
-                running.cancelled
-            })
-        };
-        let end = match cancelled_early {
-            true => WorkerEnd::Gone,
-            false => worker.run(&job.dir, job.limits.timeout),
-        };
-        let is_cancelled = {
-            let mut state = self.lock();
-            state.running.get_mut(&job.token).is_some_and(|running| {
-                running.leader = None;
-                running.cancelled
-            })
-        };
-        if let (WorkerEnd::Answered(code), false) = (&end, is_cancelled) {
-            slot.worker = Some(worker);
-            return Termination::Code(*code);
+        if let Err(e) = prepare(job) {
+            return Termination::of_start(&e);
         }
-        if matches!(end, WorkerEnd::TimedOut) {
-            end_group(worker.leader);
+        loop {
+            let mut worker = match self.worker_for(slot, job, argv) {
+                Ok(worker) => worker,
+                Err(e) => return Termination::of_start(&e),
+            };
+            let end = match self.set_leader(&job.token, Some(worker.leader)) {
+                true => WorkerEnd::Gone,
+                false => worker.run(&job.dir, job.limits.timeout),
+            };
+            let is_cancelled = self.set_leader(&job.token, None);
+            if let (WorkerEnd::Answered(code), false) = (&end, is_cancelled) {
+                slot.worker = Some(worker);
+                return Termination::Code(*code);
+            }
+            if matches!(end, WorkerEnd::TimedOut) {
+                end_group(worker.leader);
+            }
+            let token = worker.token.clone();
+            let exit = worker.end();
+            // Processes that it left in other groups.
+            self.end_strays(&HashSet::from([token]));
+            return match end {
+                _ if is_cancelled => Termination::Cancelled,
+                WorkerEnd::TimedOut => Termination::TimedOut,
+                WorkerEnd::Answered(code) => Termination::Code(code),
+                WorkerEnd::Gone => exit,
+                // The next worker is new.
+                WorkerEnd::NotBegun => continue,
+            };
         }
-        let token = worker.token.clone();
-        let exit = worker.end();
-        // Processes that it left in other groups.
-        self.end_strays(&HashSet::from([token]));
-        match end {
-            _ if is_cancelled => Termination::Cancelled,
-            WorkerEnd::TimedOut => Termination::TimedOut,
-            WorkerEnd::Answered(code) => Termination::Code(code),
-            WorkerEnd::Gone => exit,
-        }
+    }
+
+    /// Keeps the process that runs a job, for who cancels it. Returns true if it was cancelled.
+    fn set_leader(&self, token: &Token, leader: Option<Pid>) -> bool {
+        let mut state = self.lock();
+        state.running.get_mut(token).is_some_and(|running| {
+            running.leader = leader;
+            running.cancelled
+        })
     }
 
     /// Returns the worker of a slot if it can run the job, or else a new one.

@@ -2,10 +2,11 @@
 //! once. It is used for one slot, and ends with the slot's thread.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,9 +27,10 @@ pub(super) struct WorkerProcess {
     pub(super) leader: Pid,
     /// Value of the variable of tokens in its environment, which no other process has.
     pub(super) token: String,
-    input: ChildStdin,
-    output: ChildStdout,
+    /// Its standard input and output.
+    socket: UnixStream,
     terms: WorkerTerms,
+    has_answered: bool,
 }
 
 /// Terms on which a worker is started: a job that needs other terms needs another worker.
@@ -46,6 +48,8 @@ pub(super) enum WorkerEnd {
     Answered(i32),
     /// The worker ended, or wrote what is no exit status.
     Gone,
+    /// A worker that had answered before ended without having read of this job.
+    NotBegun,
     /// The job ran past its limit.
     TimedOut,
 }
@@ -61,29 +65,29 @@ impl WorkerProcess {
             .argv
             .split_first()
             .ok_or(io::ErrorKind::InvalidInput)?;
+        let (socket, other_end) = UnixStream::pair()?;
         let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
             .envs(terms.env.iter().map(|(name, value)| (name, value)))
             .env(variable, &token)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(OwnedFd::from(other_end.try_clone()?))
+            .stdout(OwnedFd::from(other_end))
             .stderr(Stdio::null())
             .process_group(0);
         end_with_parent(&mut command);
         let mut child = command.spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        match (Pid::from_raw(child.id().cast_signed()), input, output) {
-            (Some(leader), Some(input), Some(output)) => Ok(Self {
+        match Pid::from_raw(child.id().cast_signed()) {
+            Some(leader) => Ok(Self {
                 child,
                 leader,
                 token,
-                input,
-                output,
+                socket,
                 terms,
+                has_answered: false,
             }),
-            _ => {
+            None => {
                 let _ = child.kill();
                 let _ = child.wait();
                 Err(io::ErrorKind::Other.into())
@@ -102,9 +106,9 @@ impl WorkerProcess {
             line.push(b'\n');
             line
         });
-        let is_sent = line.is_ok_and(|line| self.input.write_all(&line).is_ok());
+        let is_sent = line.is_ok_and(|line| self.socket.write_all(&line).is_ok());
         if !is_sent {
-            return WorkerEnd::Gone;
+            return self.end_before_reading();
         }
         let mut answer = Vec::new();
         let mut countdown = Countdown::new(Some(limit));
@@ -118,19 +122,28 @@ impl WorkerProcess {
                 continue;
             }
             let mut buffer = [0; LONGEST_ANSWER];
-            match self.output.read(&mut buffer) {
+            match self.socket.read(&mut buffer) {
                 Ok(0) => return WorkerEnd::Gone,
                 Ok(count) => answer.extend_from_slice(&buffer[..count]),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return WorkerEnd::Gone,
+                // A socket that is closed with something unread in it resets its connection.
+                Err(_) => return self.end_before_reading(),
             }
             if let Some(line) = answer.strip_suffix(b"\n") {
+                self.has_answered = true;
                 let code = str::from_utf8(line).ok().and_then(|line| line.parse().ok());
                 return code.map_or(WorkerEnd::Gone, WorkerEnd::Answered);
             }
             if answer.len() > LONGEST_ANSWER {
                 return WorkerEnd::Gone;
             }
+        }
+    }
+
+    fn end_before_reading(&self) -> WorkerEnd {
+        match self.has_answered {
+            true => WorkerEnd::NotBegun,
+            false => WorkerEnd::Gone,
         }
     }
 
@@ -153,7 +166,7 @@ impl WorkerProcess {
             tv_sec: period.as_secs().cast_signed(),
             tv_nsec: period.subsec_nanos().into(),
         };
-        let mut fds = [PollFd::from_borrowed_fd(self.output.as_fd(), PollFlags::IN)];
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&timeout)), Ok(1..))
     }
 }
