@@ -144,15 +144,8 @@ impl Campaign {
     pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.methods
             .iter()
-            .filter_map(|(name, method)| match &method.kind {
-                MethodKind::Simulate {
-                    engine,
-                    geometry: None,
-                } if engine.simulator().conformer_search().needs_mmff94 => {
-                    Some((name.as_str(), engine.name()))
-                }
-                _ => None,
-            })
+            .filter(|(_, method)| method.kind.needs_mmff94())
+            .filter_map(|(name, method)| Some((name.as_str(), method.kind.engine()?.name())))
     }
 }
 
@@ -292,6 +285,17 @@ impl MethodKind {
         match self {
             Self::Simulate { engine, .. } => Some(engine),
             Self::Train { .. } | Self::Generate { .. } | Self::Screen { .. } => None,
+        }
+    }
+
+    /// Returns true if it computes at MMFF94 geometries, unrelaxed.
+    pub fn needs_mmff94(&self) -> bool {
+        match self {
+            Self::Simulate {
+                engine,
+                geometry: None,
+            } => engine.simulator().conformer_search().needs_mmff94,
+            _ => false,
         }
     }
 

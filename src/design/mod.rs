@@ -144,6 +144,9 @@ pub struct ScreenInput {
     pub targets: usize,
     /// Rules that candidates keep; others are dropped.
     pub rules: StructureRules,
+    /// True if a candidate is computed at its MMFF94 geometry; those without one are dropped.
+    #[serde(default)]
+    pub needs_mmff94: bool,
     /// Seed of the round.
     pub seed: u64,
     /// Number of candidates of each generator that are returned at most.

@@ -129,8 +129,9 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
 /// Number of candidates that are in memory as molecules at a time: a pool may have millions.
 const CHUNK: usize = 4096;
 
-/// Predicts and ranks the candidates, best first. Those that break a rule of the search space are
-/// dropped: here all generators meet, and the molecules are parsed.
+/// Predicts and ranks the candidates, best first. Those that break a rule of the search space, or
+/// that cannot have the geometry that they need, are dropped: here all generators meet, and the
+/// molecules are parsed.
 ///
 /// # Errors
 ///
@@ -167,10 +168,17 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
     ranked.retain(|candidate| {
         let count = kept.entry(candidate.generator).or_default();
-        *count += 1;
-        *count <= input.most
+        // Too slow for all: each gets its hydrogens.
+        let is_kept = *count < input.most && (!input.needs_mmff94 || has_mmff94(candidate));
+        *count += usize::from(is_kept);
+        is_kept
     });
     Ok(ScreenOutput { ranked })
+}
+
+fn has_mmff94(candidate: &RankedCandidate) -> bool {
+    let molecule = Molecule::from_canonical(&candidate.smiles);
+    molecule.is_ok_and(|molecule| molecule.has_mmff94_parameters())
 }
 
 /// Sorts the candidates, best first.

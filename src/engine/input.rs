@@ -276,6 +276,7 @@ impl Engine {
                     reference: reference.clone(),
                     targets: self.targets_of_screen(*stage).len(),
                     rules: self.plan.search_space.rules(),
+                    needs_mmff94: (self.plan.methods.values()).any(|m| m.kind.needs_mmff94()),
                     seed: stream(
                         self.plan.seed,
                         &self.plan.stages[*stage].name,

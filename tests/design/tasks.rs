@@ -72,8 +72,8 @@ impl TaskFolder {
         }
     }
 
-    fn screen(&self, engine: ScreenEngine, most: usize) -> Result<Vec<String>, DesignError> {
-        let output = screen(&ScreenInput {
+    fn screen_input(&self, engine: ScreenEngine, most: usize) -> ScreenInput {
+        ScreenInput {
             engine,
             model: self.path("model"),
             candidates: vec![CandidateFile {
@@ -85,9 +85,14 @@ impl TaskFolder {
             reference: vec![],
             targets: 1,
             rules: rules(),
+            needs_mmff94: false,
             seed: 1,
             most,
-        })?;
+        }
+    }
+
+    fn screen(&self, engine: ScreenEngine, most: usize) -> Result<Vec<String>, DesignError> {
+        let output = screen(&self.screen_input(engine, most))?;
         for predicted in &output.ranked {
             assert!(predicted.prediction.mean.is_finite() && predicted.prediction.std > 0.0);
         }
@@ -375,23 +380,35 @@ fn the_best_prediction_is_ranked_first() {
         }
     };
     let output = screen(&ScreenInput {
-        engine: greedy(),
-        model: folder.path("model"),
         candidates: vec![
             file(0, "first", "CCO\nC#N\n"),
             file(1, "second", "c1ccccc1\nCCO\nCCCC\n"),
         ],
         incumbent: None,
-        front: vec![],
-        reference: vec![],
-        targets: 1,
-        rules: rules(),
-        seed: 1,
-        most: 1,
+        ..folder.screen_input(greedy(), 1)
     });
     let ranked = output.unwrap().ranked.into_iter();
     let ranked: Vec<_> = ranked.map(|c| (c.smiles, c.generator)).collect();
     assert_eq!(ranked, [("c1ccccc1".to_owned(), 1), ("CCO".to_owned(), 0)]);
+}
+
+#[test]
+fn only_what_has_mmff94_parameters_is_computed_at_an_mmff94_geometry() {
+    let folder = trained();
+    fs::write(folder.path("candidates"), "F\nCCO\nO=O\nC#N\n").unwrap();
+    let ranked = |needs_mmff94, most| {
+        let output = screen(&ScreenInput {
+            needs_mmff94,
+            ..folder.screen_input(greedy(), most)
+        });
+        let ranked = output.unwrap().ranked.into_iter();
+        ranked.map(|candidate| candidate.smiles).collect::<Vec<_>>()
+    };
+    let all = ranked(false, 9);
+    assert_eq!(all.len(), 4);
+    let possible: Vec<_> = all.into_iter().filter(|s| s != "F" && s != "O=O").collect();
+    assert_eq!(ranked(true, 9), possible);
+    assert_eq!(ranked(true, 2), possible, "the others take no place");
 }
 
 #[test]
@@ -579,19 +596,11 @@ fn several_objectives_are_ranked_by_the_hypervolume_that_the_predictions_add() {
     fs::write(folder.path("candidates"), "CCCCC\nCCCCO\nC\nOCCO\nC[O-]\n").unwrap();
     let screen = |front: Vec<Vec<f64>>| {
         let output = screen(&ScreenInput {
-            engine: greedy(),
-            model: folder.path("model"),
-            candidates: vec![CandidateFile {
-                path: folder.path("candidates"),
-                generator: 0,
-            }],
             incumbent: None,
             front,
             reference: vec![0.0, 3.0],
             targets: 2,
-            rules: rules(),
-            seed: 1,
-            most: 10,
+            ..folder.screen_input(greedy(), 10)
         });
         output.unwrap().ranked
     };

@@ -9,6 +9,7 @@ use crate::config::campaign::LoadedCampaign;
 use crate::config::source::{self, SkipReason, SourceEntry};
 use crate::report::named;
 use crate::store::{Screening, Store};
+use crate::task::Prediction;
 
 /// Appends why a molecule that is no candidate was not computed.
 pub(super) async fn explain(
@@ -21,10 +22,22 @@ pub(super) async fn explain(
     let name = named(smiles, names.first().map(String::as_str));
     let _ = writeln!(text, "{name}: not computed");
     let rules = loaded.campaign.search_space.rules();
-    let molecule = Molecule::parse(smiles).ok();
-    if let Some(violation) = molecule.and_then(|molecule| rules.violation(&molecule)) {
-        let _ = writeln!(text, "  outside of the search space: {violation}");
-        return Ok(());
+    if let Ok(molecule) = Molecule::parse(smiles) {
+        if let Some(violation) = rules.violation(&molecule) {
+            let _ = writeln!(text, "  outside of the search space: {violation}");
+            return Ok(());
+        }
+        let mut at_mmff94 = loaded.campaign.at_mmff94_geometries();
+        if let Some((method, _)) = at_mmff94
+            .next()
+            .filter(|_| !molecule.has_mmff94_parameters())
+        {
+            let _ = writeln!(
+                text,
+                "  without MMFF94 parameters: the method `{method}` computes at MMFF94 geometries"
+            );
+            return Ok(());
+        }
     }
     let screenings = store.screenings(smiles).await?;
     if screenings.is_empty() {
@@ -46,7 +59,7 @@ pub(super) async fn explain(
         let predicted = objective.map(|objective| {
             let mean = if objective.highest { -mean } else { mean };
             let (label, unit) = (&objective.label, &objective.unit);
-            format!(", predicted {label} {mean:.6} ± {std:.6} {unit}")
+            format!(", predicted {label} {} {unit}", Prediction { mean, std })
                 .trim_end()
                 .to_owned()
         });
