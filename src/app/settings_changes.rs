@@ -329,22 +329,29 @@ fn compare(
     to: &Value,
     changes: &mut Vec<Change>,
 ) {
-    match (from, to) {
+    let keys: Vec<&String> = match (from, to) {
         (Value::Object(before), Value::Object(after)) => {
             let added = after.keys().filter(|key| !before.contains_key(*key));
-            for key in before.keys().chain(added) {
-                path.push(key.clone());
-                compare(file, path, &from[key.as_str()], &to[key.as_str()], changes);
-                path.pop();
-            }
+            before.keys().chain(added).collect()
         }
-        _ if from == to => {}
-        _ => changes.push(Change {
+        // What only one of them has is listed value by value.
+        (Value::Object(map), Value::Null) | (Value::Null, Value::Object(map)) => {
+            map.keys().collect()
+        }
+        _ => vec![],
+    };
+    if keys.is_empty() && from != to {
+        changes.push(Change {
             file,
             path: path.clone(),
             from: from.clone(),
             to: to.clone(),
-        }),
+        });
+    }
+    for key in keys {
+        path.push(key.clone());
+        compare(file, path, &from[key.as_str()], &to[key.as_str()], changes);
+        path.pop();
     }
 }
 
@@ -401,7 +408,10 @@ mod tests {
 
     #[test]
     fn every_value_that_differs_is_listed_with_its_path() {
-        let (one, other) = (settings("a: {b: 1, c: 2}"), settings("a: {b: 3, d: [4]}"));
+        let (one, other) = (
+            settings("a: {b: 1, c: 2}"),
+            settings("a: {b: 3, d: [4], e: {f: {}, g: 5}}"),
+        );
         let found: Vec<String> = changes(&one, &other)
             .iter()
             .map(Change::to_string)
@@ -411,7 +421,9 @@ mod tests {
             [
                 "campaign.yml: a.b: 1 became 3",
                 "campaign.yml: a.c: 2 became null",
-                "campaign.yml: a.d: null became [4]"
+                "campaign.yml: a.d: null became [4]",
+                "campaign.yml: a.e.f: null became {}",
+                "campaign.yml: a.e.g: null became 5"
             ]
         );
     }

@@ -72,16 +72,25 @@ fn as_text(difference: &RunDifference, arguments: &DiffArguments) -> String {
     }
     let mut rows = table(["setting", &names[0], &names[1]]);
     for SettingsDifference { file, path, values } in &difference.settings {
-        let values = values.clone().map(|value| match value {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => text,
-            value => value.to_string(),
-        });
-        let [one, other] = values;
+        let [one, other] = values.each_ref().map(value_text);
         rows.add_row([format!("{file}: {path}"), one, other]);
     }
     let _ = writeln!(text, "{}", trimmed(&rows));
     text
+}
+
+/// Longest list that is shown entry by entry, bytes of its text.
+const LONGEST_LIST: usize = 80;
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(entries) if value.to_string().len() > LONGEST_LIST => {
+            format!("{} entries", entries.len())
+        }
+        value => value.to_string(),
+    }
 }
 
 /// A line on the values that two runs have of the same molecules.
