@@ -27,9 +27,10 @@ impl Axis {
             Some((v.min(low), v.max(high)))
         });
         let (low, high) = range.unwrap_or((0.0, 1.0));
-        // Values that differ by less than this are drawn as equal.
-        let least = 1e-6 * low.abs().max(high.abs()).max(1.0);
-        let widen = if high - low < least { least } else { 0.0 };
+        let size = low.abs().max(high.abs()).max(1.0);
+        // Values that differ by less than this share of their size are drawn as equal.
+        let are_equal = high - low < 1e-6 * size;
+        let widen = if are_equal { 0.1 * size } else { 0.0 };
         Self::of(label, low - widen, high + widen, 0.0)
     }
 

@@ -35,6 +35,19 @@ fn a_chart_of_a_million_points_has_a_bounded_size() {
     }
 }
 
+#[test]
+fn equal_values_are_in_the_middle_of_an_axis_with_short_numbers() {
+    for (value, expected) in [
+        (3.0, ["2.6", "2.8", "3.0", "3.2", "3.4"].as_slice()),
+        (0.0, &["-0.10", "-0.05", "0.00", "0.05", "0.10"]),
+        (-40.5, &["-46", "-44", "-42", "-40", "-38", "-36"]),
+    ] {
+        let axis = Axis::around("loss", [value, value]);
+        let texts: Vec<String> = axis.ticks().map(|(_, text)| text).collect();
+        assert_eq!(texts, expected);
+    }
+}
+
 fn any_value() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => -10.0..10.0_f64,
