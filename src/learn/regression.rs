@@ -1,5 +1,7 @@
 //! Regression: features, predictions, and errors of a fit.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Predicted value of one molecule, in the unit of the values that the surrogate was fitted to:
@@ -10,6 +12,29 @@ pub struct Prediction {
     pub mean: f64,
     /// Standard deviation of a new value, noise included.
     pub std: f64,
+}
+
+impl Prediction {
+    /// Number of decimals of a value near it that say something: those of the first two digits of
+    /// the standard deviation, and six if that is zero.
+    pub fn decimals(&self) -> usize {
+        let exponent = self.std.log10().floor();
+        match exponent.is_finite() {
+            true => (1.0 - exponent).clamp(0.0, MOST_DECIMALS) as usize,
+            false => 6,
+        }
+    }
+}
+
+/// Most decimals of a prediction in text.
+const MOST_DECIMALS: f64 = 12.0;
+
+/// For people: mean ± standard deviation.
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self { mean, std }, decimals) = (self, self.decimals());
+        write!(f, "{mean:.decimals$} ± {std:.decimals$}")
+    }
 }
 
 /// A sparse matrix of features, by rows.
@@ -91,5 +116,25 @@ impl Features {
     /// Rows of (column, value) pairs.
     pub fn rows(&self) -> &[Vec<(usize, f64)>] {
         &self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prediction_has_the_decimals_that_its_deviation_gives_a_meaning_to() {
+        for (mean, std, text) in [
+            (-2.254_698, 0.198_329, "-2.25 ± 0.20"),
+            (-5.477_48, 0.007_842, "-5.4775 ± 0.0078"),
+            (0.000_012_345_678, 0.000_001, "0.0000123 ± 0.0000010"),
+            (8.1, 9.96, "8.1 ± 10.0"),
+            (1234.5, 310.0, "1234 ± 310"),
+            (3.0, 0.0, "3.000000 ± 0.000000"),
+            (3.0, f64::INFINITY, "3.000000 ± inf"),
+        ] {
+            assert_eq!(Prediction { mean, std }.to_string(), text);
+        }
     }
 }

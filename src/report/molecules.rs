@@ -6,7 +6,6 @@ use super::view::View;
 use crate::chem::Molecule;
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, ObjectiveInfo};
-use crate::task::Prediction;
 
 /// Number of molecules that are drawn.
 pub(super) const DRAWN: usize = 8;
@@ -124,9 +123,9 @@ fn values(row: &CandidateRow, objectives: &[ObjectiveInfo]) -> Vec<ValueEntry> {
 }
 
 fn predictions(row: &CandidateRow, objectives: &[ObjectiveInfo]) -> Vec<ValueEntry> {
-    let predicted = |objective: &ObjectiveInfo| match row.prediction(&objective.property) {
-        Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
-        None => "-".into(),
+    let predicted = |objective: &ObjectiveInfo| {
+        let prediction = row.prediction(&objective.property);
+        prediction.map_or_else(|| "-".to_owned(), |prediction| prediction.to_string())
     };
     let predicted = objectives.iter().map(predicted).collect();
     entries(prediction_headings(objectives), predicted)

@@ -134,10 +134,7 @@ fn header(objectives: &[ObjectiveInfo], is_named: bool, shown: Columns) -> Vec<S
 }
 
 fn prediction(prediction: Option<Prediction>) -> String {
-    match prediction {
-        Some(Prediction { mean, std }) => format!("{mean:.4} ± {std:.4}"),
-        None => "-".to_owned(),
-    }
+    prediction.map_or_else(|| "-".to_owned(), |prediction| prediction.to_string())
 }
 
 /// Most letters of a name that are shown.

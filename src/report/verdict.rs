@@ -16,7 +16,7 @@ const EXPECTED: f64 = 2.0;
 /// ```text
 /// The best of 20 computed molecules is CCCCCC(C)(C)C at -5.480072 hartree: the stage `generate`
 /// proposed it in batch 8, and 9 of 16 proposed molecules beat the best initial molecule, -5.472098
-/// hartree; the model had predicted -5.481600 ± 0.049900, 0.2 standard deviations off.
+/// hartree; the model had predicted -5.482 ± 0.050, 0.2 standard deviations off.
 /// ```
 pub fn verdict(summary: &Summary, state: RunState, found: &SearchCounts) -> String {
     let (counts, objectives) = (&summary.counts, summary.run.objectives.as_slice());
@@ -158,9 +158,9 @@ fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) 
 }
 
 /// Says how a prediction compares with the computed value.
-fn trust((Prediction { mean, std }, value): (Prediction, f64)) -> String {
-    let predicted = format!("the model had predicted {mean:.6} ± {std:.6}");
-    let off = (value - mean).abs() / std;
+fn trust((prediction, value): (Prediction, f64)) -> String {
+    let predicted = format!("the model had predicted {prediction}");
+    let off = (value - prediction.mean).abs() / prediction.std;
     let warning = match off > EXPECTED {
         true => ": look at it before believing it",
         false => "",

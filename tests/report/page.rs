@@ -87,11 +87,9 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
             if is_initial {
                 "-".into()
             } else {
-                format!(
-                    "{:.6} ± {:.6}",
-                    number(row, "prediction_mean_hartree"),
-                    number(row, "prediction_std_hartree")
-                )
+                let mean = number(row, "prediction_mean_hartree");
+                let std = number(row, "prediction_std_hartree");
+                Prediction { mean, std }.to_string()
             },
         ]
     });
@@ -384,7 +382,7 @@ fn the_verdict_says_where_the_best_molecule_came_from_and_what_failed() {
         format!(
             "So far the best of 3 computed molecules is CCCCC at -2.500000 hartree: it was proposed in \
              batch 1, the only one of 2 proposed molecules better than the best initial molecule, -2.000000 \
-             hartree; the model had predicted -1.320000 ± 0.250000, 4.7 standard deviations off: look at \
+             hartree; the model had predicted -1.32 ± 0.25, 4.7 standard deviations off: look at \
              it before believing it; 1 of 4 molecules failed (1 exit), and a better one may be among them; \
              {interrupted}."
         )

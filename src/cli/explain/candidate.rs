@@ -27,7 +27,10 @@ pub(super) async fn describe(
     };
     match row.batch {
         0 => text.push_str("  of the source\n"),
-        batch => proposed(row, batch, &origin, text),
+        batch => {
+            let parents = parents(&origin, store).await?;
+            proposed(row, batch, &origin, &parents, text);
+        }
     }
     values(row, store, text).await?;
     quantities(row, plan, text);
@@ -54,19 +57,40 @@ async fn verdict(row: &CandidateRow, store: &mut Store) -> Result<&'static str, 
     })
 }
 
+/// Molecule that a candidate was made of.
+struct Parent<'a> {
+    smiles: &'a str,
+    /// True if it is itself a candidate of the run, false if the generator only passed through it.
+    is_candidate: bool,
+}
+
+async fn parents<'a>(
+    origin: &'a CandidateOrigin,
+    store: &mut Store,
+) -> Result<Vec<Parent<'a>>, CommandError> {
+    let mut parents = Vec::new();
+    for smiles in origin.parents.iter().flat_map(|all| all.split_whitespace()) {
+        let is_candidate = !store.candidates_of(smiles).await?.is_empty();
+        parents.push(Parent {
+            smiles,
+            is_candidate,
+        });
+    }
+    Ok(parents)
+}
+
 /// Appends who proposed it, from what, and against whom.
-fn proposed(row: &CandidateRow, batch: i64, origin: &CandidateOrigin, text: &mut String) {
+fn proposed(
+    row: &CandidateRow,
+    batch: i64,
+    origin: &CandidateOrigin,
+    parents: &[Parent],
+    text: &mut String,
+) {
     let by = origin.generator.as_ref();
     let by = by.map_or_else(String::new, |by| format!(" by `{by}`"));
-    let from = origin
-        .parents
-        .as_deref()
-        .map(|parents| made_of(&row.smiles, parents));
-    let _ = writeln!(
-        text,
-        "  proposed in batch {batch}{by}{}",
-        from.unwrap_or_default()
-    );
+    let from = made_of(&row.smiles, parents);
+    let _ = writeln!(text, "  proposed in batch {batch}{by}{from}");
     let place = row.rank + 1;
     let behind = match row.rank {
         0 => String::new(),
@@ -89,16 +113,26 @@ fn proposed(row: &CandidateRow, batch: i64, origin: &CandidateOrigin, text: &mut
 }
 
 /// The parents of a molecule, and the edit that made it of them.
-fn made_of(smiles: &str, parents: &str) -> String {
-    let parents: Vec<&str> = parents.split_whitespace().collect();
-    match parents.as_slice() {
+fn made_of(smiles: &str, parents: &[Parent]) -> String {
+    let named = |parent: &Parent| match parent.is_candidate {
+        true => parent.smiles.to_owned(),
+        false => format!("{} (never a candidate)", parent.smiles),
+    };
+    match parents {
+        [] => String::new(),
         [one] => {
-            let pair = Molecule::parse(one).ok().zip(Molecule::parse(smiles).ok());
-            let edit = pair.and_then(|(parent, child)| edit_name(&parent, &child));
+            let pair = [one.smiles, smiles].map(Molecule::parse);
+            let edit = match &pair {
+                [Ok(parent), Ok(child)] => edit_name(parent, child),
+                _ => None,
+            };
             let edit = edit.map_or_else(String::new, |edit| format!(": {edit}"));
-            format!(" from {one}{edit}")
+            format!(" from {}{edit}", named(one))
         }
-        several => format!(", a crossover of {}", several.join(" and ")),
+        several => {
+            let several: Vec<String> = several.iter().map(named).collect();
+            format!(", a crossover of {}", several.join(" and "))
+        }
     }
 }
 
@@ -115,11 +149,13 @@ async fn values(
         };
         let (name, label) = (&property.name, &property.label);
         let predicted = row.prediction(name);
-        if let Some(Prediction { mean, std }) = predicted {
+        if let Some(prediction) = predicted {
+            let Prediction { mean, std } = prediction;
             let (low, high) = (mean - NINETY_PERCENT * std, mean + NINETY_PERCENT * std);
+            let decimals = prediction.decimals();
             let _ = writeln!(
                 text,
-                "  predicted {label}: {mean:.6} ± {std:.6}{unit}, 90 % interval {low:.6} to {high:.6}"
+                "  predicted {label}: {prediction}{unit}, 90 % interval {low:.decimals$} to {high:.decimals$}"
             );
         }
         if let Some(value) = row.value(name) {

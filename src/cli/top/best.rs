@@ -71,7 +71,7 @@ fn cells(
         let prediction = objectives.first().and_then(|o| row.prediction(&o.property));
         cells.push(right(prediction.map_or_else(
             || "-".to_owned(),
-            |p| format!("{:.4} ± {:.4}", p.mean, p.std),
+            |prediction| prediction.to_string(),
         )));
     }
     cells.push(right(match row.batch {

@@ -12,6 +12,7 @@ use crate::app::monitor::RunView;
 use crate::cli::terminal::visible;
 use crate::report::named;
 use crate::store::QueuedCandidate;
+use crate::task::Prediction;
 
 /// Width from which predictions are shown.
 const WITH_PREDICTIONS: u16 = 50;
@@ -55,7 +56,7 @@ fn cells(candidate: &QueuedCandidate, has_predictions: bool) -> Vec<Line<'static
         let prediction = candidate.mean.zip(candidate.std);
         cells.push(right(prediction.map_or_else(
             || "-".to_owned(),
-            |(mean, std)| format!("{mean:.4} ± {std:.4}"),
+            |(mean, std)| Prediction { mean, std }.to_string(),
         )));
     }
     cells

@@ -215,7 +215,7 @@ fn running_tasks_and_the_queue_are_listed() {
             "    3    1 N (ammonia)",
         ],
     );
-    assert_alone(&view, '4', &["    3    1 N (ammonia)", "1.2500 ± 0.5000"]);
+    assert_alone(&view, '4', &["    3    1 N (ammonia)", "1.25 ± 0.50"]);
     // The end of a list is reached and not passed.
     let keys = [vec![Key::Char('4')], vec![Key::PageDown; 50]].concat();
     let text = picture(&view, &keys, (80, 24));

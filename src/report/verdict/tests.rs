@@ -62,7 +62,7 @@ fn a_search_is_told_by_its_stage_and_its_prediction() {
         proposed_better: better,
         ..found(8, 4)
     };
-    let agreement = "the model had predicted 3.000000 ± 0.500000, 1.0 standard deviations off";
+    let agreement = "the model had predicted 3.00 ± 0.50, 1.0 standard deviations off";
     let beginning = "The best of 8 computed molecules is CO at 3.500000 eV: the stage `mutate` proposed \
          it in batch 2";
     for (better, words) in [
