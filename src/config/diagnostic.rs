@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use strsim::normalized_damerau_levenshtein;
 
 /// A text that diagnostics point into: a file, or an argument of the command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,11 +75,14 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                Some("`ls -l` shows who may read it, `chmod` changes that")
+                Some("`ls -l` shows who may read it, `chmod` changes that".to_owned())
+            }
+            io::ErrorKind::NotFound => {
+                like(path).map(|near| format!("did you mean `{}`?", near.display()))
             }
             _ => None,
         };
-        (error.to_string(), hint.map(str::to_owned))
+        (error.to_string(), hint)
     };
     // Before it is opened: opening a pipe waits for a writer.
     let about = std::fs::metadata(path).map_err(failed)?;
@@ -94,6 +99,30 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
         ),
     };
     Err((why, Some(hint.to_owned())))
+}
+
+/// Share of the letters of a file name that must be right for it to be offered.
+const LIKE: f64 = 0.8;
+
+/// Path of the file or folder whose name is most like that of a missing one, in the same folder.
+fn like(missing: &Path) -> Option<PathBuf> {
+    let name = missing.file_name()?.to_str()?;
+    let folder = missing.parent()?;
+    let listed = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let likeness = |known: &str| {
+        let stem = || Path::new(known).file_stem()?.to_str();
+        let without_extension = missing.extension().is_none().then(stem).flatten();
+        normalized_damerau_levenshtein(name, without_extension.unwrap_or(known))
+    };
+    let entries = std::fs::read_dir(listed).ok()?.flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let names = names.map(|known| (likeness(&known), known));
+    let near = names.filter(|(likeness, _)| *likeness > LIKE);
+    let (_, near) = near.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+    Some(folder.join(near))
 }
 
 /// Diagnostic at the byte `at` of a file whose encoding may be `encoding`.

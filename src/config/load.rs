@@ -104,7 +104,13 @@ pub fn read(
     path: &Path,
     overrides: &Overrides,
 ) -> Result<(LoadedCampaign, Diagnostics), Diagnostics> {
-    let text = Text::read(path)?;
+    let text = Text::read(path).map_err(|mut unread| {
+        let hint = || "`moldflow init` writes a campaign".to_owned();
+        if !path.exists() {
+            unread.hint.get_or_insert_with(hint);
+        }
+        unread
+    })?;
     let mut diagnostics = Diagnostics::default();
     let Some(mut tree) = tree::parse(&text, &mut diagnostics) else {
         return Err(diagnostics);

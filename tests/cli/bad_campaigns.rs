@@ -67,3 +67,14 @@ fn the_good_campaign_that_they_derive_from_is_right() {
 fn a_file_that_is_not_there_is_named() {
     insta::assert_snapshot!(check("no-such-campaign.yml").text());
 }
+
+#[test]
+fn a_file_of_a_name_like_that_of_a_missing_one_is_offered() {
+    for misspelt in ["qucikstart.yml", "quickstart.yaml", "quickstart"] {
+        let file = format!("campaigns/{misspelt}");
+        let output = run_to_end(&mut moldflow_in(PACKAGE, &["check", &file]));
+        assert_eq!(output.code, Some(1));
+        let hint = "\n  hint: did you mean `campaigns/quickstart.yml`?\n";
+        assert!(output.err.contains(hint), "{}", output.err);
+    }
+}
