@@ -65,7 +65,9 @@ fn as_text(difference: &RunDifference, arguments: &DiffArguments) -> String {
     for common in &difference.common {
         text.push_str(&values_text(common));
     }
-    text.push('\n');
+    if !difference.common.is_empty() {
+        text.push('\n');
+    }
     if difference.settings.is_empty() {
         text.push_str("the settings are the same\n");
         return text;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use handlebars::Handlebars;
+use handlebars::{Handlebars, handlebars_helper, html_escape};
 use serde::Serialize;
 
 use super::charts::{self, ChartData, ChartPartition, ChartSection};
@@ -142,8 +142,20 @@ pub async fn page(store: &mut Store, context: &PageContext) -> Result<String, Re
     };
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
+    handlebars_helper!(coded: |text: str| with_code(text));
+    handlebars.register_helper("coded", Box::new(coded));
     let text = handlebars.render_template(TEMPLATE, &filled);
     text.map_err(|error| ReportError::Template(Box::new(error)))
+}
+
+/// Text of a person as HTML: what it has between backticks is code.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').map(html_escape).enumerate();
+    let parts = parts.map(|(n, part)| match n % 2 {
+        0 => part,
+        _ => format!("<code>{part}</code>"),
+    });
+    parts.collect()
 }
 
 /// Draws the charts of a run.

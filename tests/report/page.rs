@@ -353,6 +353,8 @@ fn a_run_without_an_evaluation_has_a_page() {
         field(&page, "verdict"),
         "No molecule has been computed yet: the run was interrupted and can be resumed."
     );
+    let why = "<span id=\"why\">no engine is at work; <code>moldflow resume</code> continues the run</span>";
+    assert!(page.contains(why));
 }
 
 #[test]
