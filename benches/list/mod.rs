@@ -51,6 +51,7 @@ impl Executor for Instantaneous {
                 exit: Termination::Code(0),
                 result: Some(self.result.clone()),
                 started: Some(at),
+                ended: None,
             };
             for event in [JobEvent::Started, ended] {
                 let token = job.token.clone();

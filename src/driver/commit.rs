@@ -125,11 +125,10 @@ pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, ev
         usage,
         outcome,
     } = &event.fact
-        && let Some(started) = usage.started
+        && let Some(took) = usage.took(event.at)
         && engine.awaits(*task, *attempt)
         && let Some(method) = engine.method_of(*task)
     {
-        let took = event.at.saturating_sub(started).max(0).cast_unsigned();
         durations.add(method, Duration::from_millis(took), outcome);
     }
 }

@@ -68,10 +68,11 @@ impl<P: TaskProgram> Driver<P> {
                 exit,
                 result,
                 started,
+                ended,
             } => match self.read(task, attempt, &exit, result.as_deref()) {
                 Ok(result) => {
                     taken.entries.extend(self.entry(task, &result, at));
-                    taken.add(task, attempt, started, result);
+                    taken.add(task, attempt, (started, ended), result);
                 }
                 Err(AttemptHostFault { fault, why, left }) => {
                     if !left {
@@ -154,8 +155,14 @@ impl<P: TaskProgram> Driver<P> {
 }
 
 impl TakenReports {
-    /// Adds the end of an attempt whose process started at `started`.
-    fn add(&mut self, task: TaskId, attempt: Attempt, started: Option<i64>, result: TaskResult) {
+    /// Adds the end of an attempt. `ran`: start and end of its process.
+    fn add(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        (started, ended): (Option<i64>, Option<i64>),
+        result: TaskResult,
+    ) {
         let simulation = result.simulation.map(|s| row(task, s));
         self.commit.simulations.extend(simulation);
         self.facts.push(Fact::Ended {
@@ -163,6 +170,7 @@ impl TakenReports {
             attempt,
             usage: Usage {
                 started,
+                ended,
                 peak_memory_kib: result.peak_memory_kib,
                 host: result.host,
             },

@@ -50,12 +50,11 @@ impl Spending {
         stage.begun.get_or_insert(at_work);
     }
 
-    /// Adds an attempt of a stage, or one of no stage, that ended at `at`.
+    /// Adds an attempt of a stage, or one of no stage, whose end was recorded at `at`.
     fn add(&mut self, method: &PlannedMethod, place: Option<usize>, usage: &Usage, at: i64) {
-        let Some(started) = usage.started else {
+        let Some(took) = usage.took(at) else {
             return;
         };
-        let took = at.saturating_sub(started).max(0).cast_unsigned();
         let core_ms = took.saturating_mul(method.cores_of_task() as u64);
         self.core_ms = self.core_ms.saturating_add(core_ms);
         if let Some(place) = place {

@@ -67,6 +67,8 @@ pub enum JobEvent {
         result: Option<Vec<u8>>,
         /// Start, milliseconds since the Unix epoch, where it is known.
         started: Option<i64>,
+        /// End of the process by the same clock, where it was not observed as it happened.
+        ended: Option<i64>,
     },
 }
 

@@ -4,11 +4,13 @@ mod slot;
 mod worker;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, kill_process_group, pidfd_open};
@@ -183,16 +185,25 @@ impl LocalExecutor {
         if !job.dir.try_exists().map_err(|e| unseen(&e))? {
             return Ok(Adoption::NotStarted);
         }
-        let result = read_result(job)?;
-        self.report_end(job, Termination::Unseen, result);
+        let event = JobEvent::Ended {
+            exit: Termination::Unseen,
+            result: read_result(job)?,
+            started: job
+                .files
+                .first()
+                .and_then(|(name, _)| modified(&job.dir.join(name))),
+            ended: last_change(&job.dir),
+        };
+        (self.reports)(Report::now(job.token.clone(), event));
         Ok(Adoption::Adopted)
     }
 
-    fn report_end(&self, job: &Job, exit: Termination, result: Option<Vec<u8>>) {
+    fn report_end(&self, job: &Job, exit: Termination) {
         let event = JobEvent::Ended {
             exit,
-            result,
+            result: None,
             started: None,
+            ended: None,
         };
         (self.reports)(Report::now(job.token.clone(), event));
     }
@@ -218,7 +229,7 @@ impl Executor for LocalExecutor {
             let found = processes.as_ref().map_err(Clone::clone);
             let found = found.and_then(|processes| self.find_one(job, processes));
             found.unwrap_or_else(|exit| {
-                self.report_end(job, exit, None);
+                self.report_end(job, exit);
                 Adoption::Adopted
             })
         };
@@ -304,6 +315,20 @@ fn hold(process: &Process, variable: &str) -> io::Result<Option<(Pid, OwnedFd)>>
 }
 
 /// Returns the end of an attempt of which it is not known if it runs.
+/// Time of the last change of a file in a directory, milliseconds since the Unix epoch: a process
+/// that nobody saw end ran at least until then.
+fn last_change(dir: &Path) -> Option<i64> {
+    let entries = fs::read_dir(dir).ok()?.flatten();
+    entries.filter_map(|entry| modified(&entry.path())).max()
+}
+
+/// Time of the last change of a file, milliseconds since the Unix epoch.
+fn modified(path: &Path) -> Option<i64> {
+    let modified = fs::metadata(path).ok()?.modified().ok()?;
+    let since = modified.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
 fn unseen(error: &io::Error) -> Termination {
     let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
     let why = format!("could not look for the tasks of an earlier engine: {error}");

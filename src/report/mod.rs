@@ -17,6 +17,7 @@ mod slots;
 mod table;
 mod verdict;
 mod view;
+mod working_time;
 
 pub(crate) use export::{Destination, ExportFormat, ExportSummary, export};
 pub use json::RunState;

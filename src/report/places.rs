@@ -87,7 +87,7 @@ fn unknown() -> String {
 }
 
 /// Text of a duration in seconds, minutes or hours.
-fn duration(milliseconds: f64) -> String {
+pub(super) fn duration(milliseconds: f64) -> String {
     match milliseconds / 1000.0 {
         seconds if seconds < 60.0 => format!("{seconds:.2} s"),
         seconds if seconds < 3600.0 => format!("{:.1} min", seconds / 60.0),

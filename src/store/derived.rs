@@ -95,7 +95,7 @@ fn task_query(record: &Record, at: i64) -> Option<Query<'_>> {
             attempt,
             failure,
             usage,
-        } => insert_failure(*task, *attempt, failure, usage).bind(at),
+        } => insert_failure(*task, *attempt, failure, usage).bind(usage.end(at)),
         Record::TaskAgain {
             task,
             attempt,
@@ -238,7 +238,7 @@ fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &'q Usage, at: i64) ->
     .bind(usage.started)
     .bind(usage.peak_memory_kib.map(u64::cast_signed))
     .bind(&usage.host)
-    .bind(at)
+    .bind(usage.end(at))
     .bind(id(task))
 }
 

@@ -140,7 +140,8 @@ impl Store {
     /// Only the journal has the times of attempts that were followed by another.
     async fn time_of_retried_attempts(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT t.method, sum(max(j.event ->> '$.at' - (j.event ->> '$.usage.started'), 0)) \
+            "SELECT t.method, \
+             sum(max(coalesce(j.event ->> '$.usage.ended', j.event ->> '$.at') - (j.event ->> '$.usage.started'), 0)) \
              FROM journal j JOIN tasks t ON t.task = j.event ->> '$.task' \
              WHERE j.event LIKE '%\"outcome\":\"failed\"%' AND t.method IS NOT NULL \
              AND j.event ->> '$.attempt' < t.attempt AND j.event ->> '$.usage.started' IS NOT NULL GROUP BY t.method",

@@ -94,12 +94,30 @@ pub struct Usage {
     /// When its process started, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<i64>,
+    /// When it ended, if that was known only later than it happened; else it ended at the time of
+    /// the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<i64>,
     /// The most memory that it held at once, KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
     /// Name of the host that it ran on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+}
+
+impl Usage {
+    /// Returns when its process ended, in an event at `at`; milliseconds since the Unix epoch.
+    pub fn end(&self, at: i64) -> i64 {
+        self.ended.unwrap_or(at)
+    }
+
+    /// Returns how long its process ran, in an event at `at`, milliseconds; None if its start is
+    /// not known.
+    pub fn took(&self, at: i64) -> Option<u64> {
+        let took = self.end(at).saturating_sub(self.started?);
+        Some(took.max(0).cast_unsigned())
+    }
 }
 
 /// Outcome of an attempt.

@@ -1,12 +1,13 @@
 //! The local executor and the jobs that an earlier engine left behind.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::support::bench::{Bench, touch, until};
 use crate::support::wait_until;
-use moldflow::exec::{Adoption, Executor, Job, Termination};
+use moldflow::exec::{Adoption, Executor, Job, JobEvent, Termination};
 
 #[test]
 fn a_process_of_an_earlier_engine_is_adopted_and_its_end_reported_once() {
@@ -115,6 +116,44 @@ fn a_process_that_is_gone_is_known_by_what_it_left() {
     assert_eq!(bench.end(), (1, Termination::Unseen, Some("42\n".into())));
     assert_eq!(bench.end(), (2, Termination::Unseen, None));
     bench.assert_nothing_more_is_reported();
+}
+
+#[test]
+fn one_that_ended_unseen_ran_until_the_last_change_of_its_files() {
+    let mut bench = Bench::new(1);
+    let mut job = bench.job(1, &["false"]);
+    job.files = vec![("input.json".into(), b"{}".to_vec())];
+    fs::create_dir_all(&job.dir).unwrap();
+    let begun = coarse_now();
+    fs::write(job.dir.join("input.json"), "{}").unwrap();
+    let started_by = coarse_now();
+    bench
+        .started_before(1, "sleep 0.2; echo 42 > result.json")
+        .wait()
+        .unwrap();
+    let ended_by = coarse_now();
+    std::thread::sleep(Duration::from_millis(200));
+    bench.executor.find(&[job]);
+    match bench.report().event {
+        JobEvent::Ended { started, ended, .. } => {
+            let (started, ended) = (started.expect("its start"), ended.expect("its end"));
+            assert!((begun..=started_by).contains(&started), "{started}");
+            assert!(
+                (started + 190..=ended_by).contains(&ended),
+                "{started} {ended}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Time of a file that is changed now, milliseconds since the Unix epoch: the clock of files is a
+/// little behind.
+fn coarse_now() -> i64 {
+    let file = tempfile::tempfile().unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let since = modified.duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }
 
 #[test]

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::support::runs::{assert_same, assert_whole, failures, files_below, names};
 use crate::support::{
     Campaign, EVALUATIONS, Engine, ProgramOutput, journal, on, processes, rows, run_name,
-    run_to_end, wait_until,
+    run_to_end, wait, wait_until,
 };
+use jiff::Timestamp;
+use moldflow::store::Store;
 use moldflow::task::{Event, Fact, FailureKind, Outcome};
+use serde_json::Value;
 
 #[test]
 fn killed_at_any_moment_and_resumed_a_run_is_the_same() {
@@ -26,6 +30,57 @@ fn killed_at_any_moment_and_resumed_a_run_is_the_same() {
         assert_same(&run_dir, &calm);
         assert_whole(&run_dir);
     }
+}
+
+#[test]
+fn a_task_that_ended_without_an_engine_ran_until_its_end_and_not_until_the_resume() {
+    let fault = r#"touch "$here/waits"; while [ ! -e "$here/go" ]; do sleep 0.02; done"#;
+    let campaign = Campaign::of_a_program().with_fault(fault);
+    // Batches wait for each other, so that the end of the run cancels nothing.
+    let engine = campaign.start("run", &["--schedule", "batch"]);
+    wait_until("the task", || campaign.path("waits").exists());
+    engine.kill();
+    let now = || Timestamp::now().as_millisecond();
+    let killed = now();
+    fs::write(campaign.path("go"), "").unwrap();
+    let run_dir = campaign.path("run");
+    let run = format!("{}.", run_name(&run_dir));
+    wait_until("the end of all tasks", || processes(&run).is_empty());
+    let ended = now();
+    std::thread::sleep(Duration::from_secs(1));
+    on(&run_dir, &["resume"]).with_code(0);
+    assert_whole(&run_dir);
+
+    let events = journal(&run_dir);
+    let resumed = events.iter().find(|event| event.fact == Fact::Resumed);
+    let resumed = resumed.expect("it was resumed").at;
+    let spans = async { Store::open_to_read(&run_dir).await?.attempt_spans().await };
+    let spans: Vec<(i64, i64)> = (wait(spans).unwrap().iter())
+        .map(|span| (span.started, span.finished.expect("it ended")))
+        .collect();
+    assert!(
+        spans.iter().any(|(_, end)| (killed..=ended).contains(end)),
+        "{killed} {ended} {spans:?}"
+    );
+    assert!(
+        !spans
+            .iter()
+            .any(|(start, end)| *start < resumed && *end > ended),
+        "{ended} {resumed} {spans:?}"
+    );
+    // One core each: what `status` says is the sum of these times, and so is what budgets count.
+    let ms: i64 = spans.iter().map(|(start, end)| end - start).sum();
+    let status = on(&run_dir, &["status", "--json"]).with_code(0).out;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let hours = status["core_hours"].as_f64().expect("core-hours");
+    assert!((hours - ms as f64 / 3.6e6).abs() < 1e-9, "{hours} {ms}");
+    let counted: u64 = (events.iter())
+        .filter_map(|event| match &event.fact {
+            Fact::Ended { usage, .. } => usage.took(event.at),
+            _ => None,
+        })
+        .sum();
+    assert_eq!(counted, ms.cast_unsigned());
 }
 
 #[test]

@@ -127,7 +127,14 @@ impl ReportLog {
         let task = report.token.task.0;
         match report.event {
             JobEvent::Started => self.started.push(task),
-            JobEvent::Ended { exit, result, .. } => {
+            JobEvent::Ended {
+                exit,
+                result,
+                started,
+                ended,
+            } => {
+                let is_in_order = |ended| started <= Some(ended) && ended <= report.at;
+                assert!(ended.is_none_or(is_in_order), "{started:?} {ended:?}");
                 let result = result.map(|text| String::from_utf8(text).expect("text"));
                 let earlier = self.ended.insert(task, (exit, result));
                 assert_eq!(earlier, None, "task {task} ended twice");

@@ -386,8 +386,8 @@ impl AllocationBackend {
         let traces = AttemptFiles::read(&job);
         // The start of the client, so that the durations that are learned include the launcher and
         // the lines of `setup`.
-        let started = end.started;
-        let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
+        let unseen = traces.ended.clone().filter(|_| end.started.is_none());
+        let started = end.started.or(unseen.as_ref().map(|end| end.started));
         let (exit, result) = verdict(
             job.shape.is_some(),
             cancelled,
@@ -399,6 +399,7 @@ impl AllocationBackend {
             exit,
             result,
             started,
+            ended: unseen.map(|end| end.ended),
         };
         let _ = self.reports.send(Report::now(token, event));
     }

@@ -288,7 +288,8 @@ impl JobBackend {
         let event = JobEvent::Ended {
             exit,
             result: files.result,
-            started: files.ended.map(|end| end.started),
+            started: files.ended.as_ref().map(|end| end.started),
+            ended: files.ended.map(|end| end.ended),
         };
         self.report(token, event);
     }

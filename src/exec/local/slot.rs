@@ -63,6 +63,7 @@ impl Shared {
                 exit,
                 result,
                 started,
+                ended: None,
             };
             let is_received = reports(Report::now(job.token.clone(), event));
             // Only now: who sees no slot busy must find every end among the reports.

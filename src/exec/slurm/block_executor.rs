@@ -193,7 +193,8 @@ impl Backend for BlockBackend {
                 let event = JobEvent::Ended {
                     exit,
                     result: traces.result,
-                    started: traces.ended.map(|ended| ended.started),
+                    started: traces.ended.as_ref().map(|end| end.started),
+                    ended: traces.ended.map(|end| end.ended),
                 };
                 self.report(token, event);
             }

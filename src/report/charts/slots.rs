@@ -3,8 +3,10 @@
 use super::{CaptionPart, ChartData, Figure, ReportChart, WIDTH, layer};
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Mark};
+use crate::report::places::duration;
 use crate::report::slots::{BINS, Clock, PartitionSlots, RunTimes, SlotCounts, SlotUse};
-use crate::store::AttemptSpan;
+use crate::report::working_time::WorkingTime;
+use crate::store::{AttemptSpan, Pause};
 
 pub(super) static CHART: ReportChart = ReportChart {
     id: "slots",
@@ -25,24 +27,30 @@ pub(in crate::report) struct ChartPartition {
 }
 
 fn draw(data: &ChartData) -> Vec<Figure> {
-    let ends = data
-        .spans
-        .iter()
-        .map(|span| span.finished.unwrap_or(data.at));
-    let (Some(begin), Some(end)) = (data.spans.iter().map(|span| span.started).min(), ends.max())
-    else {
+    let time = WorkingTime::new(data.pauses, data.spans, data.at);
+    let spans = data.spans.iter().map(|span| AttemptSpan {
+        started: time.of(span.started),
+        finished: Some(time.of(span.finished.unwrap_or(data.at))),
+        ..span.clone()
+    });
+    let spans: Vec<AttemptSpan> = spans.collect();
+    let ends = spans.iter().filter_map(|span| span.finished);
+    let (Some(begin), Some(end)) = (spans.iter().map(|span| span.started).min(), ends.max()) else {
         return vec![];
     };
     let clock = Clock {
         begin,
         end: end.max(begin + 1),
     };
-    let queued = queued(data, clock);
+    let pauses = data.pauses.iter().map(|pause| Pause {
+        from: time.of(pause.from),
+        to: time.of(pause.to),
+    });
     let times = RunTimes {
         clock,
-        spans: data.spans,
-        pauses: data.pauses,
-        queued: &queued,
+        spans: &spans,
+        pauses: &pauses.collect::<Vec<_>>(),
+        queued: &queued(data, &time),
         has_ended: data.has_ended,
     };
     let figure = |partition: &ChartPartition| {
@@ -50,7 +58,7 @@ fn draw(data: &ChartData) -> Vec<Figure> {
             let method = span.method.as_ref();
             method.is_some_and(|method| partition.methods.contains(method))
         };
-        let here = || data.spans.iter().filter(|span| runs(span));
+        let here = || spans.iter().filter(|span| runs(span));
         here().next()?;
         let uses = times.uses(&PartitionSlots {
             slots: partition.slots,
@@ -59,8 +67,8 @@ fn draw(data: &ChartData) -> Vec<Figure> {
         });
         Some(Figure {
             heading: Some(heading(partition)),
-            svg: chart(&uses, clock),
-            caption: shares(&uses),
+            svg: chart(&uses, clock, &time),
+            caption: shares(&uses).into_iter().chain(left_out(&time)).collect(),
         })
     };
     data.partitions.iter().filter_map(figure).collect()
@@ -77,7 +85,7 @@ fn heading(partition: &ChartPartition) -> String {
 /// Times in which molecules waited. Candidates: from the end of their batch to their submission, or to
 /// the next batch if that superseded them. Molecules of the source: from the first submission to their
 /// own.
-fn queued(data: &ChartData, clock: Clock) -> Vec<(i64, i64)> {
+fn queued(data: &ChartData, time: &WorkingTime) -> Vec<(i64, i64)> {
     let ends = data
         .batches
         .iter()
@@ -96,13 +104,14 @@ fn queued(data: &ChartData, clock: Clock) -> Vec<(i64, i64)> {
             "superseded" => superseded(),
             _ => row.submitted,
         };
-        Some((ends[place].1, to.unwrap_or(clock.end)))
+        Some((ends[place].1, to.unwrap_or(data.at)))
     });
+    let waited = waited.map(|(from, to)| (time.of(from), time.of(to)));
     waited.filter(|(from, to)| from < to).collect()
 }
 
 /// Areas of the uses, one upon the other.
-fn chart(uses: &[SlotCounts], clock: Clock) -> String {
+fn chart(uses: &[SlotCounts], clock: Clock, time: &WorkingTime) -> String {
     let most = uses.iter().map(|part| part.iter().sum::<f64>());
     let most = most.fold(0.0, f64::max).ceil() as usize;
     let seconds = (clock.end - clock.begin) as f64 / 1000.0;
@@ -110,6 +119,10 @@ fn chart(uses: &[SlotCounts], clock: Clock) -> String {
         s if s < 180.0 => ("s", s),
         s if s < 10_800.0 => ("min", s / 60.0),
         s => ("h", s / 3600.0),
+    };
+    let without = match time.left_out() {
+        0 => "",
+        _ => ", without pauses",
     };
     let mut foot = vec![0.0; BINS];
     let mut layers = Vec::new();
@@ -144,13 +157,25 @@ fn chart(uses: &[SlotCounts], clock: Clock) -> String {
         width: WIDTH,
         height: 240,
         x: Axis::around(
-            &format!("time since the first task began / {unit}"),
+            &format!("time since the first task began{without} / {unit}"),
             [0.0, span],
         ),
         y: Axis::counting("slots", most),
         layers,
     };
     chart.figure()
+}
+
+/// The pauses that the chart leaves out, in words.
+fn left_out(time: &WorkingTime) -> Option<CaptionPart> {
+    let left_out = time.left_out();
+    (left_out > 0).then(|| CaptionPart {
+        class: "pauses",
+        text: format!(
+            " Left out: pauses of {} in all, in which no task ran.",
+            duration(left_out as f64)
+        ),
+    })
 }
 
 /// Share of each use in words.
