@@ -52,7 +52,8 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     async fn resume(&mut self) -> Result<(), DriverError> {
-        let (cached, mut commit) = self.adopt_or_start().await;
+        let started = self.store.running_since().await?;
+        let (cached, mut commit) = self.adopt_or_start(&started).await;
         let changed = self.changed.take().map(|changed| {
             commit.settings = Some(changed.settings);
             changed.fact

@@ -72,10 +72,11 @@ impl SubmissionOrder {
         self.submitted.insert(task, submitted);
     }
 
-    /// Records that the process of a task started at `at`, milliseconds since the Unix epoch.
+    /// Records that the process of a task started at `at`, milliseconds since the Unix epoch. Of
+    /// several times the first counts: every engine sees a job start that it adopts.
     pub fn started(&mut self, task: TaskId, at: i64) {
         if let Some(submitted) = self.submitted.get_mut(&task) {
-            submitted.started = Some(at);
+            submitted.started.get_or_insert(at);
         }
     }
 

@@ -19,8 +19,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl<P: TaskProgram> Driver<P> {
     /// Looks for every attempt that an earlier engine submitted: adopts those that run or ran,
-    /// starts the others.
-    pub(super) async fn adopt_or_start(&mut self) -> (Vec<Fact>, Commit) {
+    /// starts the others. `started`: those that the earlier engine saw start.
+    pub(super) async fn adopt_or_start(
+        &mut self,
+        started: &BTreeMap<TaskId, i64>,
+    ) -> (Vec<Fact>, Commit) {
         let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
@@ -31,7 +34,12 @@ impl<P: TaskProgram> Driver<P> {
             for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
                 match found {
                     Adoption::NotStarted => start.push((token.task, token.attempt)),
-                    Adoption::Adopted => self.order.adopt(&partition, token.task, token.attempt),
+                    Adoption::Adopted => {
+                        self.order.adopt(&partition, token.task, token.attempt);
+                        if let Some(at) = started.get(&token.task) {
+                            self.order.started(token.task, *at);
+                        }
+                    }
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Reading: tasks, stages and failures.
 
+use std::collections::BTreeMap;
+
 use sqlx_macros::FromRow;
 
 use super::{NamedCount, Store, StoreError};
@@ -254,6 +256,25 @@ impl Store {
         .fetch_all(&mut self.db)
         .await;
         self.reading(rows)
+    }
+
+    /// Returns the running tasks with the start of their processes, milliseconds since the Unix
+    /// epoch.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn running_since(&mut self) -> Result<BTreeMap<TaskId, i64>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT task, started FROM tasks WHERE state = 'running' AND started IS NOT NULL",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        let rows: Vec<(i64, i64)> = self.reading(rows)?;
+        let ids = rows.into_iter();
+        Ok(ids
+            .map(|(task, at)| (TaskId(task.cast_unsigned()), at))
+            .collect())
     }
 
     /// Returns the failed attempts of a task, in order.

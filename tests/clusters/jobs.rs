@@ -11,9 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::jobs::{ReportLog, shell_job, submission_params, token};
+use crate::support::{journal, wait, wait_for};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Termination};
+use moldflow::store::Store;
+use moldflow::task::{Fact, Outcome};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -205,6 +208,46 @@ fn survives(executor: &'static str, history: bool) {
         fs::remove_file(server.file("down")).expect("removed");
     }
     server.finish(engine);
+}
+
+#[test]
+fn a_job_that_left_no_trace_counts_from_the_start_that_an_engine_saw() {
+    let server = Server::start("pbs");
+    fs::write(server.file("history"), "").expect("a file");
+    let go = server.file("go");
+    let mut engine = server.run(&format!(
+        "\"while ! test -e {}; do sleep 0.1; done\"",
+        go.display()
+    ));
+    let running = || {
+        let dir = server.file("run");
+        let running = async { Store::open_to_read(&dir).await?.running_since().await };
+        wait(running).ok()?.into_iter().next()
+    };
+    let (task, started) = wait_for("a job that runs", running);
+    // An engine that adopts it sees it start a second time.
+    engine.kill().expect("killed");
+    engine.wait().expect("dead");
+    let engine = server.resume();
+    let submitted = server.submitted();
+    let job = format!(".{task}.1");
+    let job = submitted.iter().find(|token| token.ends_with(&job));
+    server.cancel(job.expect("its job"));
+    fs::write(&go, "").expect("a file");
+    let output = engine.wait_with_output().expect("its output");
+    assert!(output.status.success(), "{output:?}");
+    let ended = journal(&server.file("run"))
+        .into_iter()
+        .find_map(|event| match event.fact {
+            Fact::Ended {
+                task: of,
+                attempt: 1,
+                usage,
+                outcome: Outcome::Failed(_),
+            } if of == task => Some(usage),
+            _ => None,
+        });
+    assert_eq!(ended.expect("it failed").started, Some(started));
 }
 
 /// Ends of jobs that fail, are killed, are cancelled, and are cancelled by hand.
