@@ -72,7 +72,7 @@ impl<P: TaskProgram> Driver<P> {
             } => match self.read(task, attempt, &exit, result.as_deref()) {
                 Ok(result) => {
                     taken.entries.extend(self.entry(task, &result, at));
-                    // A scheduler that ends a job leaves no times of its process.
+                    // A job that its scheduler ended leaves no times of its process.
                     let submitted = self.order.submitted().get(&task);
                     let started = started.or(submitted.and_then(|submitted| submitted.started));
                     taken.add(task, attempt, (started, ended), result);

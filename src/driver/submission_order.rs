@@ -51,8 +51,11 @@ pub struct SubmittedAttempt {
     pub attempt: Attempt,
     /// Name of its partition.
     pub partition: String,
-    /// Start of its process, milliseconds since the Unix epoch; None while it waits.
+    /// Start of its process, milliseconds since the Unix epoch; None while it waits, and as long
+    /// as this engine has not seen it run.
     pub started: Option<i64>,
+    /// Start that an earlier engine saw.
+    seen_before: Option<i64>,
 }
 
 impl SubmissionOrder {
@@ -62,21 +65,28 @@ impl SubmissionOrder {
         waiting.push_back((task, attempt));
     }
 
-    /// Adds an attempt that runs already.
-    pub fn adopt(&mut self, partition: &str, task: TaskId, attempt: Attempt) {
+    /// Adds an attempt that an executor has. `seen_before`: its start, if an earlier engine saw it.
+    pub fn adopt(
+        &mut self,
+        partition: &str,
+        task: TaskId,
+        attempt: Attempt,
+        seen_before: Option<i64>,
+    ) {
         let submitted = SubmittedAttempt {
             attempt,
             partition: partition.to_owned(),
             started: None,
+            seen_before,
         };
         self.submitted.insert(task, submitted);
     }
 
-    /// Records that the process of a task started at `at`, milliseconds since the Unix epoch. Of
-    /// several times the first counts: every engine sees a job start that it adopts.
+    /// Records that the process of a task was seen to run at `at`, milliseconds since the Unix
+    /// epoch. It started then, unless an earlier engine saw it before.
     pub fn started(&mut self, task: TaskId, at: i64) {
         if let Some(submitted) = self.submitted.get_mut(&task) {
-            submitted.started.get_or_insert(at);
+            submitted.started = submitted.seen_before.or(Some(at));
         }
     }
 
@@ -102,7 +112,7 @@ impl SubmissionOrder {
             });
         }
         for (task, attempt) in &submitted {
-            self.adopt(partition, *task, *attempt);
+            self.adopt(partition, *task, *attempt, None);
         }
         submitted
     }

@@ -35,10 +35,9 @@ impl<P: TaskProgram> Driver<P> {
                 match found {
                     Adoption::NotStarted => start.push((token.task, token.attempt)),
                     Adoption::Adopted => {
-                        self.order.adopt(&partition, token.task, token.attempt);
-                        if let Some(at) = started.get(&token.task) {
-                            self.order.started(token.task, *at);
-                        }
+                        let seen_before = started.get(&token.task).copied();
+                        self.order
+                            .adopt(&partition, token.task, token.attempt, seen_before);
                     }
                 }
             }

@@ -226,16 +226,20 @@ fn resubmit_task(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_>
     .bind(id(task))
 }
 
+/// The start that an engine saw stays where a task was cancelled. Else an unknown start says that
+/// it is not known how long the task ran.
 fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &'q Usage, at: i64) -> Query<'q> {
     let failure = state.failure();
+    let is_cancelled = matches!(state, EndState::Cancelled);
     sqlx::query(
-        "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), \
+        "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, iif(?, started, NULL)), \
          peak_memory_kib = ?, host = ?, finished = ? WHERE task = ?",
     )
     .bind(state.word())
     .bind(failure.map(|failure| failure.kind.word()))
     .bind(failure.map(|failure| &failure.message))
     .bind(usage.started)
+    .bind(is_cancelled)
     .bind(usage.peak_memory_kib.map(u64::cast_signed))
     .bind(&usage.host)
     .bind(usage.end(at))

@@ -43,7 +43,7 @@ fn files_of_failed_attempts_are_deleted_after_a_yes() {
 fn an_interrupted_run_keeps_what_its_resume_needs_and_a_running_one_all() {
     let campaign = with_a_failure();
     let mut engine = campaign.start("run", &[]);
-    engine.wait_for_facts(8);
+    engine.stop_at_facts(8);
     let run_dir = campaign.path("run");
     let busy = on(&run_dir, &["clean", "--yes"]).with_code(1).err;
     assert!(busy.contains("run"), "{busy}");

@@ -23,7 +23,7 @@ fn runs_are_listed_with_what_became_of_them() {
     };
 
     let mut engine = campaign.start("second", &[]);
-    engine.wait_for_facts(3);
+    engine.stop_at_facts(3);
     assert_eq!(state(1), ("running".into(), false.into()));
     drop(engine);
     assert_eq!(state(1), ("interrupted".into(), true.into()));

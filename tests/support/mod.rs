@@ -258,6 +258,13 @@ impl Engine {
         self.wait_for_journal(|journal| journal.len() >= n);
     }
 
+    /// Waits until the journal holds `n` facts, and stops the engine, so that it is at work still.
+    pub fn stop_at_facts(&mut self, n: usize) {
+        self.wait_for_facts(n);
+        assert!(!self.has_ended(), "too fast: {}", self.err());
+        self.signal("STOP");
+    }
+
     pub fn wait_for_journal(&mut self, mut is_enough: impl FnMut(&[Event]) -> bool) {
         wait_until("facts", || {
             is_enough(&journal(&self.run_dir)) || self.has_ended()
