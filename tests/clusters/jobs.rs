@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::jobs::{ReportLog, shell_job, submission_params, token};
-use crate::support::{journal, wait, wait_for};
+use crate::support::{journal, wait, wait_for, wait_until};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Termination};
@@ -225,10 +225,13 @@ fn a_job_that_left_no_trace_counts_from_the_start_that_an_engine_saw() {
         wait(running).ok()?.into_iter().next()
     };
     let (task, started) = wait_for("a job that runs", running);
-    // An engine that adopts it sees it start a second time.
     engine.kill().expect("killed");
     engine.wait().expect("dead");
+    // An engine that adopts it sees it run too, later. It has once it polls again.
+    let polls = || server.asked("qstat").len();
+    let before = polls();
     let engine = server.resume();
+    wait_until("two polls", || polls() >= before + 3);
     let submitted = server.submitted();
     let job = format!(".{task}.1");
     let job = submitted.iter().find(|token| token.ends_with(&job));
