@@ -150,7 +150,7 @@ fn an_interleaved_run_that_is_killed_and_resumed_loses_nothing_and_doubles_nothi
 
 /// A campaign with a slow generator, so that the run can be inspected.
 fn slow() -> Campaign {
-    Campaign::tiny().with("episodes: 2, steps: 6", "episodes: 30, steps: 20")
+    Campaign::tiny().with("episodes: 2, steps: 6", "episodes: 100, steps: 20")
 }
 
 /// A run whose generator is running.
@@ -175,6 +175,7 @@ fn at_work(campaign: &Campaign, name: &str) -> (Engine, PathBuf) {
 fn a_second_engine_is_refused_and_the_run_can_be_watched() {
     let campaign = slow();
     let (mut engine, run_dir) = at_work(&campaign, "run");
+    engine.signal("STOP");
     for second in [on(&run_dir, &["resume"]), campaign.run("run", &[])] {
         let ProgramOutput { err, .. } = second.with_code(1);
         assert!(
@@ -198,9 +199,7 @@ fn a_second_engine_is_refused_and_the_run_can_be_watched() {
     }
     assert!(status["evaluations"].as_u64() >= Some(3), "{status}");
     assert_eq!(status["stopped_by"], serde_json::Value::Null);
-    if !engine.has_ended() {
-        assert_eq!(status["state"], "running");
-    }
+    assert_eq!(status["state"], "running");
     assert_eq!(status["slots"]["qc"]["all"], 2);
     assert_eq!(status["slots"]["ml"]["all"], 1);
     assert!(rows(&run_dir).len() >= 3);
@@ -214,6 +213,7 @@ fn a_second_engine_is_refused_and_the_run_can_be_watched() {
             .out
             .contains("evaluations")
     );
+    engine.signal("CONT");
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["state"], "finished");
