@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
-use super::{Job, SCRATCH, Termination};
+use super::{Job, JobEvent, SCRATCH, Termination};
 use crate::host::atomic::{self, Durability};
 pub use crate::scheduler::script::JOB_SCRIPT;
 use crate::scheduler::script::quoted;
@@ -86,6 +86,16 @@ impl AttemptFiles {
                 started: at,
                 ended: at,
             }),
+        }
+    }
+
+    /// Returns the end of their attempt for its report.
+    pub fn into_end(self, exit: Termination) -> JobEvent {
+        JobEvent::Ended {
+            exit,
+            result: self.result,
+            started: self.ended.as_ref().map(|end| end.started),
+            ended: self.ended.map(|end| end.ended),
         }
     }
 

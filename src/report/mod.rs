@@ -25,7 +25,7 @@ pub(crate) use json::{BusySlots, best_json, final_json, status_json};
 pub(crate) use page::FILE;
 pub use page::{PageContext, RunOrigin, page};
 pub(crate) use records::{write_page, write_records};
-pub(crate) use table::{best_table, kinds, named, status_text};
+pub(crate) use table::{best_table, kinds, named, predicted, status_text};
 pub use verdict::verdict;
 
 /// Reason for which a report could not be made.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::table::predicted;
 use super::view::View;
 use crate::chem::Molecule;
 use crate::chem::units::hartree_to_kcal_per_mol;
@@ -123,12 +124,11 @@ fn values(row: &CandidateRow, objectives: &[ObjectiveInfo]) -> Vec<ValueEntry> {
 }
 
 fn predictions(row: &CandidateRow, objectives: &[ObjectiveInfo]) -> Vec<ValueEntry> {
-    let predicted = |objective: &ObjectiveInfo| {
-        let prediction = row.prediction(&objective.property);
-        prediction.map_or_else(|| "-".to_owned(), |prediction| prediction.to_string())
-    };
-    let predicted = objectives.iter().map(predicted).collect();
-    entries(prediction_headings(objectives), predicted)
+    let predictions = objectives.iter().map(|o| row.prediction(&o.property));
+    entries(
+        prediction_headings(objectives),
+        predictions.map(predicted).collect(),
+    )
 }
 
 fn entries(headings: Vec<String>, values: Vec<String>) -> Vec<ValueEntry> {

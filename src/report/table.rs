@@ -98,7 +98,7 @@ fn table_of(best: &[CandidateRow], objectives: &[ObjectiveInfo], shown: Columns)
         }
         if shown.predictions {
             let predictions = objectives.iter();
-            cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
+            cells.extend(predictions.map(|o| predicted(row.prediction(&o.property))));
         }
         table.add_row(cells);
     }
@@ -133,7 +133,8 @@ fn header(objectives: &[ObjectiveInfo], is_named: bool, shown: Columns) -> Vec<S
     header
 }
 
-fn prediction(prediction: Option<Prediction>) -> String {
+/// Text of a prediction in a table.
+pub fn predicted(prediction: Option<Prediction>) -> String {
     prediction.map_or_else(|| "-".to_owned(), |prediction| prediction.to_string())
 }
 

@@ -13,7 +13,6 @@ use crate::support::{
 use jiff::Timestamp;
 use moldflow::store::Store;
 use moldflow::task::{Event, Fact, FailureKind, Outcome};
-use serde_json::Value;
 
 #[test]
 fn killed_at_any_moment_and_resumed_a_run_is_the_same() {
@@ -70,8 +69,7 @@ fn a_task_that_ended_without_an_engine_ran_until_its_end_and_not_until_the_resum
     );
     // One core each: what `status` says is the sum of these times, and so is what budgets count.
     let ms: i64 = spans.iter().map(|(start, end)| end - start).sum();
-    let status = on(&run_dir, &["status", "--json"]).with_code(0).out;
-    let status: Value = serde_json::from_str(&status).unwrap();
+    let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     let hours = status["core_hours"].as_f64().expect("core-hours");
     assert!((hours - ms as f64 / 3.6e6).abs() < 1e-9, "{hours} {ms}");
     let counted: u64 = (events.iter())

@@ -10,7 +10,7 @@ use ratatui_widgets::table::{Row, Table};
 use super::screen::PanelContext;
 use crate::app::monitor::RunView;
 use crate::cli::terminal::visible;
-use crate::report::named;
+use crate::report::{named, predicted};
 use crate::store::{CandidateRow, ObjectiveInfo};
 
 /// Width from which predictions are shown.
@@ -69,10 +69,7 @@ fn cells(
     }
     if has_predictions {
         let prediction = objectives.first().and_then(|o| row.prediction(&o.property));
-        cells.push(right(prediction.map_or_else(
-            || "-".to_owned(),
-            |prediction| prediction.to_string(),
-        )));
+        cells.push(right(predicted(prediction)));
     }
     cells.push(right(match row.batch {
         0 => "source".to_owned(),

@@ -10,7 +10,7 @@ use ratatui_widgets::table::{Row, Table};
 use super::screen::PanelContext;
 use crate::app::monitor::RunView;
 use crate::cli::terminal::visible;
-use crate::report::named;
+use crate::report::{named, predicted};
 use crate::store::QueuedCandidate;
 use crate::task::Prediction;
 
@@ -54,10 +54,8 @@ fn cells(candidate: &QueuedCandidate, has_predictions: bool) -> Vec<Line<'static
     ];
     if has_predictions {
         let prediction = candidate.mean.zip(candidate.std);
-        cells.push(right(prediction.map_or_else(
-            || "-".to_owned(),
-            |(mean, std)| Prediction { mean, std }.to_string(),
-        )));
+        let prediction = prediction.map(|(mean, std)| Prediction { mean, std });
+        cells.push(right(predicted(prediction)));
     }
     cells
 }

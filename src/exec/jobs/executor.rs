@@ -285,13 +285,7 @@ impl JobBackend {
             let took = Duration::from_millis(took.max(0).cast_unsigned());
             self.usual = (self.usual * 3 + took) / 4;
         }
-        let event = JobEvent::Ended {
-            exit,
-            result: files.result,
-            started: files.ended.as_ref().map(|end| end.started),
-            ended: files.ended.map(|end| end.ended),
-        };
-        self.report(token, event);
+        self.report(token, files.into_end(exit));
     }
 
     fn request_status(&mut self, jobs: Vec<(Token, String)>) -> Vec<QueueEvent> {

@@ -190,13 +190,7 @@ impl Backend for BlockBackend {
                     // Its client may have gone without it.
                     self.cancel_step(&token.to_string());
                 }
-                let event = JobEvent::Ended {
-                    exit,
-                    result: traces.result,
-                    started: traces.ended.as_ref().map(|end| end.started),
-                    ended: traces.ended.map(|end| end.ended),
-                };
-                self.report(token, event);
+                self.report(token, traces.into_end(exit));
             }
         }
         Vec::new()
